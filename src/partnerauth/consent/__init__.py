@@ -1,0 +1,1 @@
+"""Getting, keeping, spending and renewing a consent."""

@@ -1,0 +1,144 @@
+"""App + user: tokens by a stored consent, spent and rotated so that it is never lost."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from partnerauth.clock import SYSTEM, Clock
+from partnerauth.cloud import Cloud, Dialect, Resource
+from partnerauth.consent.book import ConsentBook
+from partnerauth.consent.consent import IDLE_LIFETIME, Consent, State
+from partnerauth.errors import ConsentLost, PartnerAuthError, Refused, StoreFailed, Tampered, Unreadable
+from partnerauth.flow import Flow, work
+from partnerauth.hidden import Hidden
+from partnerauth.oauth.application import Application
+from partnerauth.oauth.evidence import Evidence, Mfa, read_access_token
+from partnerauth.oauth.exchange import exchange
+from partnerauth.oauth.grants import RefreshToken
+from partnerauth.oauth.refusals import REFUSALS, Mark
+from partnerauth.oauth.sources import identity
+from partnerauth.oauth.tokens import TokenSet
+
+log = logging.getLogger("partnerauth.consent")
+
+UNSAVED_RESERVE = timedelta(days=14)
+"""While the stored token lives longer than this, a token is handed out although its successor could not be stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppUser:
+    """An application and the person who consented: the Secure Application Model.
+
+    `tenant` is the partner's (its id or a domain; empty where there is one consent only). `customer` is a tenant to sign in
+    at instead, where the person has delegated rights: what comes back from there is never written over the partner's own.
+    """
+
+    application: Application
+    book: ConsentBook
+    tenant: str = ""
+    customer: str = ""
+    dialect: Dialect = Dialect.V1
+    clock: Clock = field(default=SYSTEM, repr=False, compare=False)
+    identity: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        authority = self.cloud.authority(self.customer or self.tenant or "organizations")
+        whose = (self.tenant.lower(), self.book.store.id)
+        object.__setattr__(self, "identity", identity("user", authority, self.application, self.dialect, *whose))
+
+    @property
+    def cloud(self) -> Cloud:
+        """The cloud it signs in to."""
+        return self.book.cloud
+
+    def at(self, customer: str) -> AppUser:
+        """The same person at a customer's tenant."""
+        return replace(self, customer=customer)
+
+    def flight(self, resource: Resource) -> Flow[str]:
+        """The identity, the epoch of the consent, and the resource. Raises `NoConsent`."""
+        consent = yield from self.book.find(self.tenant)
+        return f"{self.identity}\n{consent.epoch}\n{resource.identifier}"
+
+    def token(self, resource: Resource, claims: str = "") -> Flow[TokenSet]:
+        """A new access token for `resource`, never a refresh token.
+
+        The rotated refresh token is in the store before the access token is handed out; where the store fails just then,
+        the token set says `unsaved`. Raises `NoConsent`, `ConsentLost`, `MfaMissing`, `Refused`, `StoreFailed`,
+        `Unreachable`.
+        """
+        consent = yield from self.book.find(self.tenant)
+        lock = self.book.lock(consent.tenant)
+        yield from work("lock", lock.acquire)
+        try:
+            consent = yield from self.book.find(consent.tenant)
+            return (yield from self._spend(consent, resource, claims))
+        finally:
+            lock.release()
+
+    def _spend(self, consent: Consent, resource: Resource, claims: str) -> Flow[TokenSet]:
+        if consent.state is State.LOST:
+            raise ConsentLost(
+                f"the consent of {consent.username} for {consent.tenant} is lost: {_why(consent.code)}", code=consent.code
+            )
+        consent = yield from self.book.intend(consent)
+        authority = self.cloud.authority(self.customer or consent.tenant)
+        grant = RefreshToken(consent.refresh_token)
+        try:
+            tokens = yield from exchange(
+                self.application, authority, grant, resource, self.clock, dialect=self.dialect, claims=claims
+            )
+            evidence = _evidence(tokens)
+            if evidence is not None:
+                self._same_person(consent, evidence)
+        except PartnerAuthError as error:
+            if not self.customer:
+                yield from self._refused(consent, error)
+            raise
+        if self.customer:
+            return tokens.without_refresh_token()
+        seen = evidence.mfa if evidence is not None else Mfa.UNSEEN
+        try:
+            yield from self.book.rotate(consent, _changed(consent, tokens.refresh_token), tokens.received_at, seen)
+        except StoreFailed as error:
+            if IDLE_LIFETIME - consent.age(self.clock.now()) < UNSAVED_RESERVE:
+                raise
+            log.error("the rotated refresh token could not be stored (%s); the stored one stays", type(error).__name__)
+            return replace(tokens.without_refresh_token(), unsaved=True)
+        return tokens.without_refresh_token()
+
+    def _refused(self, consent: Consent, error: PartnerAuthError) -> Flow[None]:
+        row = REFUSALS.get(error.code) if isinstance(error.code, int) else None
+        state = {Mark.LOST: State.LOST, Mark.SPENT: State.LOST, Mark.SUSPENDED: State.SUSPENDED}.get(
+            row.mark if row else Mark.NONE
+        )
+        what = str(error.code or type(error).__name__)
+        try:
+            yield from self.book.refuse(consent, state, what, self.clock.now())
+        except StoreFailed as failure:
+            log.error("the refusal could not be noted (%s)", type(failure).__name__)
+
+    def _same_person(self, consent: Consent, evidence: Evidence) -> None:
+        if evidence.person.lower() != consent.person.lower():
+            raise Tampered("the token that came back belongs to another person than the one who consented")
+        if not self.customer and evidence.tenant.lower() != consent.tenant.lower():
+            raise Tampered("the token that came back belongs to another tenant than the one consented for")
+
+
+def _evidence(tokens: TokenSet) -> Evidence | None:
+    """What the access token says; None for one that is not for our eyes (an API may have its own format)."""
+    try:
+        return read_access_token(tokens.access_token)
+    except (Refused, Unreadable):
+        return None
+
+
+def _changed(consent: Consent, token: Hidden | None) -> Hidden | None:
+    return None if token is None or token == consent.refresh_token else token
+
+
+def _why(code: str) -> str:
+    row = REFUSALS.get(int(code)) if code.isdigit() else None
+    return row.cause if row else f"refused with {code}"

@@ -1,0 +1,271 @@
+"""Everything the emulator believes in: tenants, people, registrations, policies, vaults, customers, referrals, the clock.
+
+Plain records, changed only under `World.lock`. What the services remember of conversations in progress (codes, refresh
+tokens, sessions) is theirs and lies in `World.ledger`, so that a reset forgets it all.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from partnerauth.emulator.clock import WorldClock
+from partnerauth.hidden import Hidden
+
+
+class Role(Enum):
+    """A role of Partner Center, or the directory role that the documents name beside them."""
+
+    GLOBAL_ADMIN = "global_admin"
+    ADMIN_AGENT = "admin_agent"
+    SALES_AGENT = "sales_agent"
+    HELPDESK_AGENT = "helpdesk_agent"
+    REFERRALS_ADMIN = "referrals_admin"
+    REFERRALS_USER = "referrals_user"
+
+
+AGENTS = frozenset({Role.ADMIN_AGENT, Role.SALES_AGENT, Role.HELPDESK_AGENT})
+
+
+@dataclass(slots=True)
+class Person:
+    """A user of a tenant. `totp` is the shared secret of the authenticator (the raw ASCII bytes); without it, no MFA."""
+
+    id: str
+    upn: str
+    given_name: str
+    family_name: str
+    password: Hidden
+    roles: set[Role] = field(default_factory=set)
+    totp: Hidden | None = None
+    enabled: bool = True
+    password_is_temporary: bool = False
+    valid_from: datetime | None = None
+    """Refresh tokens issued before this moment are revoked."""
+
+    @property
+    def name(self) -> str:
+        """The display name."""
+        return f"{self.given_name} {self.family_name}"
+
+
+@dataclass(slots=True)
+class AppSecret:
+    """A client secret of a registration."""
+
+    id: str
+    value: Hidden
+    ends: datetime | None = None
+
+
+@dataclass(slots=True)
+class AppCertificate:
+    """A certificate of a registration, by its DER bytes."""
+
+    der: bytes
+    ends: datetime
+
+
+@dataclass(slots=True)
+class Registration:
+    """An app registration in its home tenant.
+
+    `permissions` are the delegated ones: application id of the API → names. `platforms` says for each redirect URI whether
+    it is `web`, `public` or `spa`.
+    """
+
+    id: str
+    name: str
+    tenant: str
+    multi_tenant: bool = False
+    public: bool = False
+    secrets: list[AppSecret] = field(default_factory=list)
+    certificates: list[AppCertificate] = field(default_factory=list)
+    platforms: dict[str, str] = field(default_factory=dict)
+    permissions: dict[str, set[str]] = field(default_factory=dict)
+    id_tokens: bool = True
+    enabled: bool = True
+    in_partner_center: bool = True
+    """Registered in Partner Center's App management, as app-only calls require."""
+
+
+@dataclass(slots=True)
+class Tenant:
+    """A directory. `grants` are consents: (client application id, API's application id, person id or "" for all) → names."""
+
+    id: str
+    name: str
+    domains: list[str]
+    country: str = "US"
+    partner: bool = False
+    people: dict[str, Person] = field(default_factory=dict)
+    grants: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)
+
+    def person(self, upn: str) -> Person | None:
+        """The person with this user principal name, in any letter case."""
+        wanted = upn.strip().lower()
+        return next((person for person in self.people.values() if person.upn.lower() == wanted), None)
+
+
+@dataclass(slots=True)
+class CustomerUser:
+    """A user in a customer's directory, as Partner Center shows it."""
+
+    id: str
+    upn: str
+    first_name: str
+    last_name: str
+    usage_location: str = "US"
+    active: bool = True
+
+
+@dataclass(slots=True)
+class Customer:
+    """A customer of the partner. `gdap` names the directory roles of the granular relationship, if there is one."""
+
+    id: str
+    name: str
+    domain: str
+    relationship: str = "reseller"
+    country: str = "US"
+    users: dict[str, CustomerUser] = field(default_factory=dict)
+    gdap: set[str] = field(default_factory=lambda: {"Directory Readers", "User Administrator"})
+
+
+@dataclass(slots=True)
+class SecretVersion:
+    """One version of a secret in a vault."""
+
+    id: str
+    value: Hidden
+    created: datetime
+    updated: datetime
+    enabled: bool = True
+    content_type: str | None = None
+    tags: dict[str, str] | None = None
+    not_before: int | None = None
+    expires: int | None = None
+
+
+@dataclass(slots=True)
+class VaultSecret:
+    """A secret and all its versions, oldest first."""
+
+    name: str
+    versions: list[SecretVersion] = field(default_factory=list)
+    deleted: datetime | None = None
+
+
+@dataclass(slots=True)
+class Vault:
+    """A key vault. `allowed` are the application or person ids that may use its secrets."""
+
+    name: str
+    tenant: str
+    allowed: set[str] = field(default_factory=set)
+    secrets: dict[str, VaultSecret] = field(default_factory=dict)
+    retention_days: int = 90
+
+
+@dataclass(slots=True)
+class Policies:
+    """Dated facts on the world's clock: each holds from its moment on, and never where that is None."""
+
+    mfa_at_the_apis: datetime | None = None
+    """Partner Center refuses app+user tokens without MFA (401, 900421)."""
+    azure_ad_graph_refused: datetime | None = None
+    """Partner Center refuses the audience `https://graph.windows.net` (401, 900420)."""
+    password_on_common_refused: datetime | None = None
+    """The v1 endpoint refuses the password grant on `/common` (9001023)."""
+    password_grant_refused: datetime | None = None
+    """Security defaults: the password grant is refused for everybody who is not exempt (50076 or 50079)."""
+    nonce_demanded: datetime | None = None
+    """The authorize endpoint refuses `id_token` without a nonce (900144)."""
+    refresh_omits_refresh_token: datetime | None = None
+    """The v1 endpoint answers a refresh without a new refresh token, as the 2019 sample shows."""
+
+    FIELDS = (
+        "mfa_at_the_apis",
+        "azure_ad_graph_refused",
+        "password_on_common_refused",
+        "password_grant_refused",
+        "nonce_demanded",
+        "refresh_omits_refresh_token",
+    )
+
+    def holds(self, name: str, now: datetime) -> bool:
+        """Whether the policy of that name holds at `now`."""
+        begins: datetime | None = getattr(self, name)
+        return begins is not None and now >= begins
+
+
+@dataclass(slots=True)
+class Automatic:
+    """Sign-in without a browser: whoever comes to the authorize or device page is this person already."""
+
+    upn: str
+    mfa: bool
+
+
+@dataclass
+class World:
+    """A whole world. Every change and every reading of more than one fact happens under `lock`."""
+
+    clock: WorldClock = field(default_factory=WorldClock)
+    seed: int | None = None
+    tenants: dict[str, Tenant] = field(default_factory=dict)
+    registrations: dict[str, Registration] = field(default_factory=dict)
+    customers: dict[str, Customer] = field(default_factory=dict)
+    vaults: dict[str, Vault] = field(default_factory=dict)
+    referrals: dict[str, dict[str, Any]] = field(default_factory=dict)
+    policies: Policies = field(default_factory=Policies)
+    automatic: Automatic | None = None
+    ledger: dict[str, Any] = field(default_factory=dict, repr=False)
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    def __post_init__(self) -> None:
+        self._random: random.Random = random.SystemRandom() if self.seed is None else random.Random(self.seed)
+
+    def now(self) -> datetime:
+        """The present moment of the world, in UTC."""
+        return self.clock.now()
+
+    def bytes(self, count: int) -> bytes:
+        """So many random bytes: unforeseeable, or repeatable in a world with a seed."""
+        return self._random.randbytes(count) if self.seed is not None else random.SystemRandom().randbytes(count)
+
+    def guid(self) -> str:
+        """A new random GUID."""
+        return str(uuid.UUID(bytes=self.bytes(16), version=4))
+
+    def tenant(self, name: str) -> Tenant | None:
+        """The tenant with this id or domain, in any letter case."""
+        wanted = name.lower()
+        found = self.tenants.get(wanted)
+        return found or next((t for t in self.tenants.values() if wanted in map(str.lower, t.domains)), None)
+
+    def tenant_of(self, upn: str) -> Tenant | None:
+        """The tenant that a user principal name belongs to, by its domain."""
+        return self.tenant(upn.rpartition("@")[2])
+
+    def person(self, upn: str) -> tuple[Tenant, Person] | None:
+        """A person and their tenant, by user principal name."""
+        tenant = self.tenant_of(upn)
+        person = tenant.person(upn) if tenant else None
+        return (tenant, person) if tenant and person else None
+
+    def people(self) -> Iterator[tuple[Tenant, Person]]:
+        """Everybody, tenant by tenant."""
+        for tenant in self.tenants.values():
+            for person in tenant.people.values():
+                yield tenant, person
+
+    def partner(self) -> Tenant:
+        """The partner's own tenant."""
+        return next(tenant for tenant in self.tenants.values() if tenant.partner)

@@ -1,0 +1,167 @@
+"""A conversation without the network.
+
+A flow is a generator that yields what it needs from the outside, is handed the answer, and returns a value. It asks for
+just three kinds of thing, always by `yield from`: `ask` (a request, answered by a response), `work` (a piece of blocking
+local work), `wait` (a pause). Whoever runs it decides how that is done: `run` in place, `arun` in an event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar, cast
+
+from partnerauth.errors import Unreachable
+from partnerauth.messages import Request, Response
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Send this request; the answer is a `Response`."""
+
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Do this blocking work (a store's read or write); the answer is what it returns."""
+
+    label: str
+    function: Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Let so many seconds pass; there is no answer."""
+
+    seconds: float
+
+
+Effect: TypeAlias = Ask | Work | Wait
+Flow: TypeAlias = Generator[Effect, Any, T]
+Send: TypeAlias = Callable[[Request], Response]
+AsyncSend: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+PASSING = frozenset({429, 500, 502, 503, 504})
+MOST_TRIES = 3
+LONGEST_PAUSE = 60.0
+
+
+def ask(request: Request) -> Flow[Response]:
+    """Send `request` once. Raises `Unreachable` where no answer came."""
+    return cast(Response, (yield Ask(request)))
+
+
+def work(label: str, function: Callable[[], T]) -> Flow[T]:
+    """Do a piece of blocking local work; `label` names it in logs and simulations."""
+    return cast(T, (yield Work(label, function)))
+
+
+def wait(seconds: float) -> Flow[None]:
+    """Let `seconds` pass on the runner's clock."""
+    yield Wait(seconds)
+
+
+def insist(request: Request, tries: int = MOST_TRIES) -> Flow[Response]:
+    """Send `request`, again where that is harmless and may help: throttled, or a passing fault of the service.
+
+    Only for requests that may be repeated; never for an authorization code. `Retry-After` is honoured up to a minute
+    (a longer one is returned to the caller), else the pause doubles from half a second, with jitter.
+    """
+    for attempt in range(1, tries + 1):
+        asked_to_wait: float | None = None
+        try:
+            response = yield from ask(request)
+        except Unreachable:
+            if attempt == tries:
+                raise
+        else:
+            asked_to_wait = response.retry_after
+            hopeless = asked_to_wait is not None and asked_to_wait > LONGEST_PAUSE
+            if response.status not in PASSING or attempt == tries or hopeless:
+                return response
+        backoff = 0.5 * 2.0 ** (attempt - 1) * (0.5 + random.random())
+        yield from wait(backoff if asked_to_wait is None else asked_to_wait)
+    raise AssertionError("the last try returns or raises")
+
+
+def run(flow: Flow[T], send: Send, pause: Callable[[float], None] = time.sleep) -> T:
+    """Run `flow` in place: requests by `send`, work here and now, waits by `pause`. Returns what the flow returns."""
+
+    def answer(effect: Effect) -> Any:
+        match effect:
+            case Ask(request):
+                return send(request)
+            case Work(_, function):
+                return function()
+            case Wait(seconds):
+                return pause(seconds)
+
+    step: Callable[[], Effect] = lambda: next(flow)
+    while True:
+        try:
+            effect = step()
+        except StopIteration as done:
+            return cast(T, done.value)
+        try:
+            value = answer(effect)
+        except BaseException as error:
+            step = _throwing(flow, error)
+        else:
+            step = _sending(flow, value)
+
+
+async def arun(flow: Flow[T], send: AsyncSend, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> T:
+    """Run `flow` in this event loop: requests by `send`, work in a thread, waits by `pause`.
+
+    A cancellation waits for work in progress, so that a store is never left in the middle of a write.
+    """
+
+    async def answer(effect: Effect) -> Any:
+        match effect:
+            case Ask(request):
+                return await send(request)
+            case Work(_, function):
+                return await _finished(asyncio.ensure_future(asyncio.to_thread(function)))
+            case Wait(seconds):
+                return await pause(seconds)
+
+    step: Callable[[], Effect] = lambda: next(flow)
+    while True:
+        try:
+            effect = step()
+        except StopIteration as done:
+            return cast(T, done.value)
+        try:
+            value = await answer(effect)
+        except BaseException as error:
+            step = _throwing(flow, error)
+        else:
+            step = _sending(flow, value)
+
+
+async def _finished(task: asyncio.Future[T]) -> T:
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError:
+                continue
+        if not task.cancelled():
+            task.exception()
+        raise
+
+
+def _sending(flow: Flow[T], value: Any) -> Callable[[], Effect]:
+    return lambda: flow.send(value)
+
+
+def _throwing(flow: Flow[T], error: BaseException) -> Callable[[], Effect]:
+    return lambda: flow.throw(error)

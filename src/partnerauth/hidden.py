@@ -1,0 +1,51 @@
+"""Text that never prints itself: secrets, passwords, tokens, codes."""
+
+from hmac import compare_digest
+from typing import Any, NoReturn
+
+MASK = "***"
+
+
+class Hidden:
+    """A secret text. Nothing but `reveal` gives it away.
+
+    It stands up to `repr`, `str`, `format`, `vars`, `dataclasses.asdict` and `copy`; it refuses to be pickled;
+    it compares in constant time.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself. Few rooms may call this: whoever writes a request, seals a value or shows a token on demand."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return MASK
+
+    __str__ = __repr__
+
+    def __format__(self, format_spec: str) -> str:
+        return MASK
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Hidden):
+            return NotImplemented
+        return compare_digest(self._text.encode(), other._text.encode())
+
+    def __hash__(self) -> int:
+        return hash((Hidden, self._text))
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __copy__(self) -> "Hidden":
+        return self
+
+    def __deepcopy__(self, memo: Any) -> "Hidden":
+        return self
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError("a hidden text is never pickled: seal it in a store instead")

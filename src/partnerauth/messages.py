@@ -1,0 +1,155 @@
+"""HTTP messages as plain frozen values, the same for client and emulator. Neither prints its body or its credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import msgspec
+
+Headers = tuple[tuple[str, str], ...]
+
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json; charset=utf-8"
+MOST_FIELDS = 200
+
+
+def _header(headers: Headers, name: str) -> str:
+    wanted = name.lower()
+    return next((value for key, value in headers if key.lower() == wanted), "")
+
+
+def read_form(text: str) -> dict[str, str]:
+    """The fields of a query or of a form body, decoded.
+
+    Raises ValueError for a repeated field (RFC 6749 3.1 forbids it), broken UTF-8 or more than `MOST_FIELDS` fields.
+    """
+    pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS, encoding="utf-8", errors="strict")
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"the parameter '{twice[:40]}' stands there more than once")
+    return fields
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Request:
+    """One HTTP request: a method, an absolute URL, headers as pairs, a body."""
+
+    method: str
+    url: str
+    headers: Headers = ()
+    body: bytes = b""
+
+    @classmethod
+    def form(cls, url: str, fields: Mapping[str, str], headers: Headers = ()) -> Request:
+        """A POST of `fields` as `application/x-www-form-urlencoded`."""
+        return cls("POST", url, (("Content-Type", FORM), *headers), urlencode(fields).encode("ascii"))
+
+    @classmethod
+    def json(cls, method: str, url: str, value: Any, headers: Headers = ()) -> Request:
+        """A request whose body is `value` as JSON."""
+        return cls(method, url, (("Content-Type", "application/json"), *headers), msgspec.json.encode(value))
+
+    @property
+    def scheme(self) -> str:
+        """`https`, in practice."""
+        return urlsplit(self.url).scheme
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the URL, as addressed."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def host(self) -> str:
+        """The host name of the URL in lower case, without the port."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def path(self) -> str:
+        """The path of the URL, still percent-encoded."""
+        return urlsplit(self.url).path
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The fields of the query. Raises ValueError as `read_form` does."""
+        return read_form(urlsplit(self.url).query)
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The fields of a form body. Raises ValueError as `read_form` does, and for a body that is no form."""
+        if self.header("Content-Type").split(";")[0].strip().lower() != FORM:
+            raise ValueError("the body is not a form")
+        return read_form(self.body.decode("utf-8"))
+
+    def header(self, name: str) -> str:
+        """The value of the first header of that name in any letter case, or an empty text."""
+        return _header(self.headers, name)
+
+    def having(self, *headers: tuple[str, str]) -> Request:
+        """The same request with `headers` added, each taking the place of one of the same name."""
+        named = {name.lower() for name, _ in headers}
+        kept = tuple(pair for pair in self.headers if pair[0].lower() not in named)
+        return replace(self, headers=(*kept, *headers))
+
+    def value(self) -> Any:
+        """The JSON body as Python values. Raises ValueError."""
+        return _decode(self.body)
+
+    def __repr__(self) -> str:
+        parts = urlsplit(self.url)
+        return f"<Request {self.method} {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}>"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Response:
+    """One HTTP response: a status, headers as pairs, a body, and the reason phrase where it matters."""
+
+    status: int
+    headers: Headers = ()
+    body: bytes = b""
+    reason: str = ""
+
+    @classmethod
+    def json(cls, status: int, value: Any, headers: Iterable[tuple[str, str]] = ()) -> Response:
+        """A response whose body is `value` as JSON."""
+        return cls(status, (("Content-Type", JSON), *headers), msgspec.json.encode(value))
+
+    @classmethod
+    def html(cls, status: int, text: str, headers: Iterable[tuple[str, str]] = ()) -> Response:
+        """A response whose body is a page."""
+        return cls(status, (("Content-Type", "text/html; charset=utf-8"), *headers), text.encode())
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status says success (2xx)."""
+        return 200 <= self.status < 300
+
+    def header(self, name: str) -> str:
+        """The value of the first header of that name in any letter case, or an empty text."""
+        return _header(self.headers, name)
+
+    def value(self) -> Any:
+        """The JSON body as Python values; a byte-order mark before it is tolerated. Raises ValueError."""
+        return _decode(self.body)
+
+    @property
+    def retry_after(self) -> float | None:
+        """The seconds of `Retry-After`, if it is there as a number (RFC 9110 10.2.3; dates are not sent by these services)."""
+        text = self.header("Retry-After").strip()
+        return float(text) if text.isascii() and text.isdigit() and len(text) < 9 else None
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status}>"
+
+
+def _decode(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"))
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise ValueError(f"no JSON: {type(error).__name__}") from None

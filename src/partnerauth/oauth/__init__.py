@@ -1,0 +1,1 @@
+"""The protocol as both sides of the sign-in service see it."""

@@ -1,0 +1,138 @@
+"""An application: the id of an app registration, and how it proves that it is itself.
+
+Sources: RFC 6749 2.3, RFC 7521, RFC 7523; Microsoft "Certificate credentials".
+"""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from partnerauth.cloud import GUID
+from partnerauth.errors import Misconfigured
+from partnerauth.hidden import Hidden
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate as X509
+
+JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+ASSERTION_LIFETIME = 600
+
+Proof = Mapping[str, Hidden]
+
+
+class Credential(Protocol):
+    """How an application proves that it is itself."""
+
+    def prove(self, application_id: str, audience: str, now: datetime) -> Proof:
+        """The form fields that prove it to the token endpoint `audience` at the moment `now`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Public:
+    """An application that cannot keep a secret: it proves nothing."""
+
+    def prove(self, application_id: str, audience: str, now: datetime) -> Proof:
+        """Nothing at all."""
+        return {}
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Secret:
+    """A client secret (the *application key* of older documents)."""
+
+    value: Hidden
+
+    def __init__(self, value: str | Hidden) -> None:
+        hidden = value if isinstance(value, Hidden) else Hidden(value)
+        if not hidden:
+            raise Misconfigured("the application's secret is empty", hint="Give its value, not its id.")
+        object.__setattr__(self, "value", hidden)
+
+    def prove(self, application_id: str, audience: str, now: datetime) -> Proof:
+        """The secret itself, in the body."""
+        return {"client_secret": self.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate and its private key; the application signs an assertion that lives ten minutes.
+
+    PS256 with `x5t#S256` as Microsoft's documents say now; `sha1=True` gives RS256 with `x5t` for old set-ups.
+    """
+
+    certificate: X509
+    key: Any = field(repr=False, compare=False)
+    sha1: bool = False
+
+    @classmethod
+    def from_pem(cls, pem: bytes, *, sha1: bool = False) -> Certificate:
+        """The certificate and the unencrypted RSA private key in one PEM text. Raises `Misconfigured`."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+        try:
+            certificates = x509.load_pem_x509_certificates(pem)
+            key = load_pem_private_key(pem, password=None)
+        except (ValueError, TypeError):
+            raise Misconfigured(
+                "the application's certificate cannot be read",
+                hint="Give one PEM file with the certificate and its unencrypted RSA private key.",
+            ) from None
+        if not isinstance(key, RSAPrivateKey):
+            raise Misconfigured("the application's key is no RSA key", hint="Entra ID takes RSA keys only.")
+        own = [c for c in certificates if c.public_key() == key.public_key()]
+        if not own:
+            raise Misconfigured("the private key does not belong to the certificate")
+        return cls(own[0], key, sha1)
+
+    @property
+    def ends(self) -> datetime:
+        """When the certificate ends, in UTC."""
+        return self.certificate.not_valid_after_utc
+
+    def prove(self, application_id: str, audience: str, now: datetime) -> Proof:
+        """A client assertion signed with the key (RFC 7523 2.2)."""
+        from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+        from joserfc import jwt
+        from joserfc.jwk import RSAKey
+
+        digest = self.certificate.fingerprint(SHA1() if self.sha1 else SHA256())  # noqa: S303  # a name, no signature
+        thumbprint = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        algorithm = "RS256" if self.sha1 else "PS256"
+        header = {"alg": algorithm, "typ": "JWT", "x5t" if self.sha1 else "x5t#S256": thumbprint}
+        issued = int(now.timestamp())
+        claims = {
+            "aud": audience,
+            "iss": application_id,
+            "sub": application_id,
+            "jti": str(uuid.uuid4()),
+            "iat": issued,
+            "nbf": issued,
+            "exp": issued + ASSERTION_LIFETIME,
+        }
+        assertion = jwt.encode(header, claims, RSAKey.import_key(self.key), algorithms=[algorithm])
+        return {"client_assertion_type": Hidden(JWT_BEARER), "client_assertion": Hidden(assertion)}
+
+
+PUBLIC = Public()
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """An app registration: its application (client) id and its credential."""
+
+    id: str
+    credential: Credential = PUBLIC
+
+    def __post_init__(self) -> None:
+        if not GUID.fullmatch(self.id):
+            raise Misconfigured(
+                f"'{self.id[:60]}' is no application id", hint="Copy the application (client) id, a GUID."
+            )

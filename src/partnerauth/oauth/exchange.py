@@ -1,0 +1,138 @@
+"""The exchange at the token endpoint: a grant is given, tokens are received.
+
+Sources: RFC 6749 3.2; Microsoft v1 (`resource=`) and v2 (`scope=`) token requests; the seed documents' samples.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from urllib.parse import unquote_plus, urlsplit
+
+from partnerauth.clock import Clock
+from partnerauth.cloud import Authority, Dialect, Resource
+from partnerauth.errors import InvalidRequest
+from partnerauth.flow import Flow, ask, insist
+from partnerauth.hidden import Hidden
+from partnerauth.messages import Request
+from partnerauth.oauth.application import Application, Proof
+from partnerauth.oauth.grants import AppItself, AuthorizationCode, Grant, read_grant, required
+from partnerauth.oauth.refusals import refused
+from partnerauth.oauth.tokens import TokenSet
+
+PROOFS = ("client_secret", "client_assertion_type", "client_assertion")
+OIDC_SCOPES = ("openid", "profile", "offline_access")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """What a token endpoint is asked. Written by the client, read by the emulator, through the same class."""
+
+    application_id: str
+    proof: Proof
+    grant: Grant
+    dialect: Dialect = Dialect.V1
+    resource: str = ""
+    scope: tuple[str, ...] = ()
+    claims: str = field(default="", repr=False)
+    client_info: bool = False
+
+    def to(self, authority: Authority) -> Request:
+        """The request, addressed to the token endpoint of `authority`."""
+        fields = {**self.grant.fields(self.dialect), "client_id": self.application_id}
+        fields |= {name: value.reveal() for name, value in self.proof.items()}
+        if self.resource:
+            fields["resource"] = self.resource
+        if self.scope:
+            fields["scope"] = " ".join(self.scope)
+        if self.claims:
+            fields["claims"] = self.claims
+        if self.client_info:
+            fields["client_info"] = "1"
+        endpoint = authority.token_endpoint(self.dialect)
+        return Request.form(endpoint, fields, (("Accept", "application/json"), ("return-client-request-id", "true")))
+
+    @classmethod
+    def read(cls, request: Request) -> TokenRequest:
+        """What `request` asks. Raises `InvalidRequest` with the AADSTS code that Entra ID gives for it."""
+        try:
+            fields = request.fields
+        except ValueError as error:
+            raise InvalidRequest(f"The request is not well formed: {error}.", code=9002313) from None
+        dialect = Dialect.V2 if "/oauth2/v2.0/" in urlsplit(request.url).path.lower() else Dialect.V1
+        if dialect is Dialect.V2 and fields.get("resource"):
+            raise InvalidRequest("The parameter 'resource' is not supported on this endpoint; use 'scope'.", code=901002)
+        proof = {name: Hidden(fields[name]) for name in PROOFS if fields.get(name)}
+        basic = _basic(request)
+        if basic:
+            fields = {**fields, "client_id": fields.get("client_id") or basic[0]}
+            proof.setdefault("client_secret", basic[1])
+        grant = read_grant(fields)
+        return cls(
+            application_id=required(fields, "client_id"),
+            proof=proof,
+            grant=grant,
+            dialect=dialect,
+            resource=fields.get("resource", ""),
+            scope=tuple(fields.get("scope", "").split()),
+            claims=fields.get("claims", ""),
+            client_info=fields.get("client_info") == "1",
+        )
+
+
+def _basic(request: Request) -> tuple[str, Hidden] | None:
+    kind, _, encoded = request.header("Authorization").partition(" ")
+    if kind.lower() != "basic":
+        return None
+    try:
+        name, _, secret = base64.b64decode(encoded, validate=True).decode("utf-8").partition(":")
+    except ValueError:
+        raise InvalidRequest("The Authorization header is not well formed.", code=9002313) from None
+    return unquote_plus(name), Hidden(unquote_plus(secret))
+
+
+def exchange(
+    application: Application,
+    authority: Authority,
+    grant: Grant,
+    resource: Resource,
+    clock: Clock,
+    *,
+    dialect: Dialect = Dialect.V1,
+    scope: tuple[str, ...] = ("openid",),
+    claims: str = "",
+) -> Flow[TokenSet]:
+    """Tokens for `resource` in exchange for `grant`.
+
+    `scope` are words asked for besides the resource; in the v2 dialect the resource's own scope is put before them.
+    An authorization code is sent once and never again; everything else may be repeated on a passing fault.
+    Raises the error that the refusal stands for (see `oauth.refusals`), `Unreadable`, `Unreachable`.
+    """
+    asked = token_request(application, authority, grant, resource, clock, dialect=dialect, scope=scope, claims=claims)
+    request = asked.to(authority)
+    once = isinstance(grant, AuthorizationCode)
+    response = yield from ask(request) if once else insist(request)
+    if response.status != 200:
+        raise refused(response)
+    return TokenSet.read(response, clock.now())
+
+
+def token_request(
+    application: Application,
+    authority: Authority,
+    grant: Grant,
+    resource: Resource,
+    clock: Clock,
+    *,
+    dialect: Dialect = Dialect.V1,
+    scope: tuple[str, ...] = ("openid",),
+    claims: str = "",
+) -> TokenRequest:
+    """What `exchange` asks."""
+    proof = application.credential.prove(application.id, authority.token_endpoint(dialect), clock.now())
+    if isinstance(grant, AppItself):
+        scope = ()
+    if dialect is Dialect.V2:
+        asked = (resource.scope(), *(dict.fromkeys((*scope, "offline_access")) if scope else ()))
+        return TokenRequest(application.id, proof, grant, dialect, scope=asked, claims=claims)
+    return TokenRequest(application.id, proof, grant, dialect, resource.identifier, scope, claims)

@@ -1,0 +1,351 @@
+"""The doors to the network, and the shelf of access tokens in use.
+
+`Session` and `AsyncSession` are twins: one asks in place, the other in an event loop. Both keep each access token until
+shortly before its end, and ask the sign-in service once, however many threads or tasks want the same token at a time.
+With a durable shelf the same holds across the processes of one machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
+
+from partnerauth.carriers.trust import Trust
+from partnerauth.clock import SYSTEM, Clock
+from partnerauth.cloud import Api, Resource
+from partnerauth.errors import PartnerAuthError, Unreachable
+from partnerauth.flow import AsyncSend, Flow, Send, arun, run, work
+from partnerauth.hidden import Hidden
+from partnerauth.messages import Request, Response
+from partnerauth.oauth.sources import TokenSource
+from partnerauth.oauth.tokens import TokenSet
+from partnerauth.stores.shelf import Shelf
+
+if TYPE_CHECKING:
+    from partnerauth.apis.operation import Call
+
+T = TypeVar("T")
+
+_Row = tuple[str, datetime, datetime, str, tuple[str, ...]]
+
+log = logging.getLogger("partnerauth.session")
+
+EARLY = 300.0
+"""A token is renewed so many seconds before its end, or after nine tenths of a short life."""
+
+
+class Kept(NamedTuple):
+    """A token on the shelf: good until `fresh`, usable in need until `usable` (both in the clock's ticks)."""
+
+    fresh: float
+    usable: float
+    tokens: TokenSet
+
+
+class _Shelving:
+    """What both sessions share: the shelf, and the flow that fills it."""
+
+    def __init__(self, clock: Clock, shelf: Shelf | None) -> None:
+        self._clock = clock
+        self._ticks = clock.ticks
+        self._kept: dict[tuple[str, Resource], Kept] = {}
+        self._durable = shelf
+
+    def _resource(self, source: TokenSource, target: Resource | Api) -> Resource:
+        return source.cloud.resource(target) if isinstance(target, Api) else target
+
+    def _fetch(self, source: TokenSource, resource: Resource, claims: str) -> Flow[TokenSet]:
+        """A token from the durable shelf if there is one, else from the source; put on both shelves."""
+        shelf = self._durable
+        if shelf is None:
+            tokens = yield from source.token(resource, claims)
+        else:
+            name = yield from source.flight(resource)
+            lock = shelf.lock(name)
+            yield from work("flight", lock.acquire)
+            try:
+                found = None if claims else (yield from work("shelf", lambda: shelf.get(name)))
+                tokens = _thawed(found) if found is not None else None
+                if tokens is None or tokens.expires_at - self._clock.now() < timedelta(seconds=EARLY):
+                    tokens = yield from source.token(resource, claims)
+                    kept = _frozen(tokens)
+                    yield from work("shelve", lambda: shelf.put(name, kept, tokens.expires_at))
+            finally:
+                lock.release()
+        self._keep(source, resource, tokens)
+        return tokens
+
+    def _keep(self, source: TokenSource, resource: Resource, tokens: TokenSet) -> None:
+        left = (tokens.expires_at - self._clock.now()).total_seconds()
+        now = self._ticks()
+        self._kept[source.identity, resource] = Kept(now + left - min(EARLY, left / 10), now + left, tokens)
+
+    def _in_need(self, key: tuple[str, Resource], error: Exception) -> TokenSet | None:
+        """The token that is about to end, where a new one could not be had but this one still opens doors."""
+        kept = self._kept.get(key)
+        if kept is None or not isinstance(error, Unreachable) or self._ticks() >= kept.usable:
+            return None
+        log.warning("no new token now (%s); the present one is used while it lasts", type(error).__name__)
+        return kept.tokens
+
+    def forget_tokens(self) -> None:
+        """Empty the shelf of this process, and the durable one."""
+        self._kept.clear()
+        if self._durable is not None:
+            self._durable.empty()
+
+
+class Session(_Shelving):
+    """A door to the network for threads.
+
+    `ca` is a PEM bundle of authorities to trust instead of the system's; `send` replaces the HTTP client (an emulator's
+    `handle`, for one); `shelf` keeps access tokens between processes. Use it as a context manager, or call `close`.
+    """
+
+    def __init__(
+        self, *, ca: str | None = None, clock: Clock = SYSTEM, shelf: Shelf | None = None, send: Send | None = None
+    ) -> None:
+        super().__init__(clock, shelf)
+        self._ca = ca
+        self._raw_send = send
+        self._close: Callable[[], None] = lambda: None
+        self._flights: dict[tuple[str, Resource, str], Future[TokenSet]] = {}
+        self._lock = threading.Lock()
+
+    def token(self, source: TokenSource, target: Resource | Api) -> TokenSet:
+        """An access token of `source` for an API: from the shelf, or a new one.
+
+        Raises what the source raises (a subclass of `PartnerAuthError`); all who wait for one flight get the same error.
+        """
+        kept = self._kept.get((source.identity, target))  # type: ignore[arg-type]  # an Api is never a key
+        if kept is not None and self._ticks() < kept.fresh:
+            return kept.tokens
+        return self._fly(source, self._resource(source, target), "")
+
+    def challenged(self, source: TokenSource, target: Resource | Api, claims: str) -> TokenSet:
+        """A new token that satisfies a claims challenge; the one on the shelf is dropped."""
+        resource = self._resource(source, target)
+        self._kept.pop((source.identity, resource), None)
+        return self._fly(source, resource, claims)
+
+    def handle(self, source: TokenSource, target: Resource | Api) -> Callable[[], Hidden]:
+        """A function that gives the access token of `source` for an API each time it is called: the shortest way to it."""
+        resource = self._resource(source, target)
+        ticks, key, kept_by, renew = self._ticks, (source.identity, resource), self._kept, self.token
+
+        def bearer() -> Hidden:
+            kept = kept_by.get(key)
+            if kept is not None and ticks() < kept.fresh:
+                return kept.tokens.access_token
+            return renew(source, resource).access_token
+
+        return bearer
+
+    def call(self, source: TokenSource, call: Call[T]) -> T:
+        """What an API answers to `call`, asked with a token of `source`. Raises `ApiRefused` and what `token` raises."""
+        from partnerauth.apis.perform import perform
+
+        resource = source.cloud.resource(call.api)
+
+        def bearer() -> Flow[Hidden]:
+            return (yield from work("token", lambda: self.token(source, resource))).access_token
+
+        return self.run(perform(call, resource, bearer))
+
+    def run(self, flow: Flow[T]) -> T:
+        """Run a flow through this door."""
+        return run(flow, self.send, self._clock.sleep)
+
+    def send(self, request: Request) -> Response:
+        """Send one request; it carries a `client-request-id`, which is in the error where none of its answer came."""
+        request, correlation_id = _identified(request)
+        with _correlated(correlation_id):
+            return self._sender()(request)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _sender(self) -> Send:
+        if self._raw_send is None:
+            from partnerauth.carriers.pooled import SyncCarrier
+
+            with self._lock:
+                if self._raw_send is None:
+                    carrier = SyncCarrier(Trust(self._ca))
+                    self._raw_send, self._close = carrier.send, carrier.close
+        return self._raw_send
+
+    def _fly(self, source: TokenSource, resource: Resource, claims: str) -> TokenSet:
+        key = (source.identity, resource, claims)
+        with self._lock:
+            flight = self._flights.get(key)
+            leading = flight is None
+            if flight is None:
+                kept = self._kept.get(key[:2])
+                if kept is not None and not claims and self._ticks() < kept.fresh:
+                    return kept.tokens
+                flight = self._flights[key] = Future()
+        if leading:
+            try:
+                flight.set_result(self.run(self._fetch(source, resource, claims)))
+            except BaseException as error:
+                flight.set_exception(error)
+            finally:
+                with self._lock:
+                    del self._flights[key]
+        try:
+            return flight.result()
+        except PartnerAuthError as error:
+            in_need = None if claims else self._in_need(key[:2], error)
+            if in_need is None:
+                raise
+            return in_need
+
+
+class AsyncSession(_Shelving):
+    """A door to the network for tasks; otherwise as `Session`.
+
+    A flight is a task of its own: who is cancelled leaves it, and the others still get their token.
+    """
+
+    def __init__(
+        self, *, ca: str | None = None, clock: Clock = SYSTEM, shelf: Shelf | None = None, send: AsyncSend | None = None
+    ) -> None:
+        super().__init__(clock, shelf)
+        self._ca = ca
+        self._raw_send = send
+        self._carrier_close: Callable[[], object] | None = None
+        self._flights: dict[tuple[str, Resource, str], asyncio.Task[TokenSet]] = {}
+
+    async def token(self, source: TokenSource, target: Resource | Api) -> TokenSet:
+        """An access token of `source` for an API: from the shelf, or a new one. Raises as `Session.token` does."""
+        kept = self._kept.get((source.identity, target))  # type: ignore[arg-type]  # an Api is never a key
+        if kept is not None and self._ticks() < kept.fresh:
+            return kept.tokens
+        return await self._fly(source, self._resource(source, target), "")
+
+    async def challenged(self, source: TokenSource, target: Resource | Api, claims: str) -> TokenSet:
+        """A new token that satisfies a claims challenge; the one on the shelf is dropped."""
+        resource = self._resource(source, target)
+        self._kept.pop((source.identity, resource), None)
+        return await self._fly(source, resource, claims)
+
+    async def call(self, source: TokenSource, call: Call[T]) -> T:
+        """What an API answers to `call`, asked with a token of `source`. Raises as `Session.call` does."""
+        from partnerauth.apis.perform import perform
+
+        resource = source.cloud.resource(call.api)
+        tokens = await self.token(source, resource)
+
+        def bearer() -> Flow[Hidden]:
+            yield from ()
+            return tokens.access_token
+
+        return await self.run(perform(call, resource, bearer))
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Run a flow through this door."""
+        return await arun(flow, self.send, self._clock.asleep)
+
+    async def send(self, request: Request) -> Response:
+        """Send one request; it carries a `client-request-id`, which is in the error where none of its answer came."""
+        request, correlation_id = _identified(request)
+        with _correlated(correlation_id):
+            return await self._sender()(request)
+
+    async def close(self) -> None:
+        """Let the flights end, then close all connections."""
+        await asyncio.gather(*self._flights.values(), return_exceptions=True)
+        if self._carrier_close is not None:
+            await self._carrier_close()  # type: ignore[misc]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def _sender(self) -> AsyncSend:
+        if self._raw_send is None:
+            from partnerauth.carriers.streaming import AsyncCarrier
+
+            carrier = AsyncCarrier(Trust(self._ca))
+            self._raw_send, self._carrier_close = carrier.send, carrier.close
+        return self._raw_send
+
+    async def _fly(self, source: TokenSource, resource: Resource, claims: str) -> TokenSet:
+        key = (source.identity, resource, claims)
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = asyncio.get_running_loop().create_task(self.run(self._fetch(source, resource, claims)))
+            self._flights[key] = flight
+            flight.add_done_callback(lambda done: self._landed(key, done))
+        try:
+            return await asyncio.shield(flight)
+        except PartnerAuthError as error:
+            in_need = None if claims else self._in_need(key[:2], error)
+            if in_need is None:
+                raise
+            return in_need
+
+    def _landed(self, key: tuple[str, Resource, str], flight: asyncio.Task[TokenSet]) -> None:
+        self._flights.pop(key, None)
+        if not flight.cancelled():
+            flight.exception()  # seen, even where all who waited have been cancelled
+
+
+def _identified(request: Request) -> tuple[Request, str]:
+    known = request.header("client-request-id")
+    if known:
+        return request, known
+    fresh = str(uuid.uuid4())
+    return request.having(("client-request-id", fresh)), fresh
+
+
+@contextmanager
+def _correlated(correlation_id: str) -> Iterator[None]:
+    try:
+        yield
+    except PartnerAuthError as error:
+        error.correlation_id = error.correlation_id or correlation_id
+        raise
+
+
+def _frozen(tokens: TokenSet) -> Hidden:
+    import msgspec
+
+    row = (
+        tokens.access_token.reveal(),
+        tokens.received_at,
+        tokens.expires_at,
+        tokens.resource,
+        tokens.scope,
+    )
+    return Hidden(msgspec.json.encode(row).decode())
+
+
+def _thawed(text: Hidden) -> TokenSet | None:
+    import msgspec
+
+    try:
+        row = msgspec.json.decode(text.reveal(), type=_Row)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return None
+    return TokenSet(Hidden(row[0]), row[1], row[2], resource=row[3], scope=row[4])

@@ -1,0 +1,140 @@
+"""What a store of secrets is: entries under names, written by compare-and-set; and what stands beside it, lock and shelf.
+
+A store is one plain synchronous object that any thread may use; a flow calls it through `work`. Every failure is a
+`StoreFailed` or one of its kinds; a name or a tag that cannot be is `Misconfigured`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from partnerauth.errors import Misconfigured, StoreConflict
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from partnerauth.hidden import Hidden
+
+LONGEST_NAME = 127
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One secret under one name.
+
+    `version` is opaque and changes with every write and every mark. `tags` are no secret: they order, describe and find.
+    """
+
+    name: str
+    value: Hidden
+    version: str
+    tags: Mapping[str, str]
+
+
+class Lock(Protocol):
+    """Holds off every other thread and process of this machine that asks for a lock of the same name.
+
+    A crash of the holder frees it. It is not reentrant, and may be released by another thread than took it.
+    """
+
+    def acquire(self) -> None:
+        """Wait until the lock is ours. Raises `StoreFailed` where there can be no lock."""
+        ...
+
+    def attempt(self) -> bool:
+        """Take the lock if it is free now; says whether it is ours. Raises as `acquire` does."""
+        ...
+
+    def release(self) -> None:
+        """Give the lock back. A lock that is not held stays as it is."""
+        ...
+
+
+class Shelf(Protocol):
+    """Access tokens between runs, under the key of their flight: sealed, and losable without harm."""
+
+    def get(self, key: str, now: datetime) -> Hidden | None:
+        """What lies there and has not ended by `now`. What was tampered with counts as not there and is erased."""
+        ...
+
+    def put(self, key: str, value: Hidden, ends: datetime, now: datetime) -> None:
+        """Lay `value` there until `ends`; what has ended by `now` goes. Raises `StoreFailed`."""
+        ...
+
+    def empty(self) -> None:
+        """Take everything away. Raises `StoreFailed`."""
+        ...
+
+
+class SecretStore(Protocol):
+    """Where secrets sleep.
+
+    Names are 1 to 127 of `0-9 a-z A-Z -`, as Key Vault has them; letter case makes no difference, and entries carry them
+    in lower case.
+    """
+
+    @property
+    def id(self) -> str:
+        """Which store this is: bound into sealed values, and shown to people."""
+        ...
+
+    @property
+    def plain(self) -> bool:
+        """Whether the bare value lies there, so that other tools can read it."""
+        ...
+
+    def read(self, name: str) -> Entry | None:
+        """The entry of that name, or None."""
+        ...
+
+    def write(self, name: str, value: Hidden, tags: Mapping[str, str], expected: str | None) -> Entry:
+        """Put `value` there if the version there is `expected` (None: if nothing is there); durable when this returns.
+
+        Raises `StoreConflict` where it is not, and `StoreUnwritable` where nothing can be written.
+        """
+        ...
+
+    def mark(self, name: str, tags: Mapping[str, str], expected: str) -> Entry:
+        """Put `tags` in place of the tags there, on the same condition; the value stays."""
+        ...
+
+    def list(self) -> list[Entry]:
+        """Every entry by name, its value hidden away (empty)."""
+        ...
+
+    def forget(self, name: str) -> None:
+        """Take the entry away, if there is one."""
+        ...
+
+    def fingerprint(self, value: Hidden) -> str:
+        """A text that tells equal values from different ones and gives nothing away; only comparable within one store."""
+        ...
+
+    def check(self) -> None:
+        """Make sure, by writing, that the store can be written. Raises `StoreUnwritable` and its siblings."""
+        ...
+
+    def explain(self) -> Mapping[str, str]:
+        """What this store is and where it lies, for people; nothing secret. Never raises."""
+        ...
+
+    def lock(self, name: str) -> Lock:
+        """A new lock of that name, any text; it excludes every other lock of the same store and name."""
+        ...
+
+
+def proper(name: str) -> str:
+    """The name in lower case. Raises `Misconfigured` for one that cannot be."""
+    if 0 < len(name) <= LONGEST_NAME and name.isascii() and name.replace("-", "0").isalnum():
+        return name.lower()
+    raise Misconfigured(
+        "a name in a store is 1 to 127 letters, digits and hyphens, and this one is not",
+        hint="Use the tenant's id (a GUID), or a name without dots, at signs and underscores.",
+    )
+
+
+def conflict(name: str) -> StoreConflict:
+    """What a writer is told who has read another version than lies there now."""
+    return StoreConflict(f"'{name}' has changed since it was read")
