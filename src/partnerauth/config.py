@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from partnerauth.oauth.sources import TokenSource
     from partnerauth.session import Session
     from partnerauth.stores.file import FileStore
-    from partnerauth.stores.shelf import Shelf
-    from partnerauth.stores.store import SecretStore
+    from partnerauth.stores.store import SecretStore, Shelf
 
 FILE = "partnerauth.toml"
 PREFIX = "PARTNERAUTH_"
@@ -270,7 +269,7 @@ class Settings:
             verify_challenge_resource=not self.cloud.emulated,
             **trust,
         )
-        return KeyVaultStore(client, data_directory(self.env) / "locks")
+        return KeyVaultStore(client, str(data_directory(self.env) / "locks"))
 
 
 def _variables(env: Mapping[str, str]) -> dict[str, str]:

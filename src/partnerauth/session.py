@@ -21,16 +21,17 @@ from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 from partnerauth.carriers.trust import Trust
 from partnerauth.clock import SYSTEM, Clock
 from partnerauth.cloud import Api, Resource
-from partnerauth.errors import PartnerAuthError, Unreachable
+from partnerauth.errors import PartnerAuthError, StoreFailed, Unreachable
 from partnerauth.flow import AsyncSend, Flow, Send, arun, run, work
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
-from partnerauth.oauth.sources import TokenSource
+from partnerauth.oauth.sources import AppOnly, TokenSource
 from partnerauth.oauth.tokens import TokenSet
-from partnerauth.stores.shelf import Shelf
+from partnerauth.stores.store import Shelf
 
 if TYPE_CHECKING:
-    from partnerauth.apis.operation import Call
+    from partnerauth.apis.operation import Access, Call
+    from partnerauth.apis.page import Page
 
 T = TypeVar("T")
 
@@ -72,16 +73,28 @@ class _Shelving:
             lock = shelf.lock(name)
             yield from work("flight", lock.acquire)
             try:
-                found = None if claims else (yield from work("shelf", lambda: shelf.get(name)))
-                tokens = _thawed(found) if found is not None else None
-                if tokens is None or tokens.expires_at - self._clock.now() < timedelta(seconds=EARLY):
-                    tokens = yield from source.token(resource, claims)
-                    kept = _frozen(tokens)
-                    yield from work("shelve", lambda: shelf.put(name, kept, tokens.expires_at))
+                there = None if claims else (yield from work("shelf", lambda: self._shelved(shelf, name)))
+                tokens = there if there is not None else (yield from source.token(resource, claims))
+                if there is None:
+                    yield from self._shelve(shelf, name, tokens)
             finally:
                 lock.release()
         self._keep(source, resource, tokens)
         return tokens
+
+    def _shelved(self, shelf: Shelf, name: str) -> TokenSet | None:
+        """The token on the durable shelf, unless it is about to end."""
+        now = self._clock.now()
+        found = shelf.get(name, now)
+        tokens = _thawed(found) if found is not None else None
+        return tokens if tokens is not None and tokens.expires_at - now > timedelta(seconds=EARLY) else None
+
+    def _shelve(self, shelf: Shelf, name: str, tokens: TokenSet) -> Flow[None]:
+        frozen, now = _frozen(tokens), self._clock.now()
+        try:
+            yield from work("shelve", lambda: shelf.put(name, frozen, tokens.expires_at, now))
+        except StoreFailed as error:
+            log.warning("the access token could not be shelved (%s); the next process asks for one", type(error).__name__)
 
     def _keep(self, source: TokenSource, resource: Resource, tokens: TokenSet) -> None:
         left = (tokens.expires_at - self._clock.now()).total_seconds()
@@ -154,11 +167,16 @@ class Session(_Shelving):
         from partnerauth.apis.perform import perform
 
         resource = source.cloud.resource(call.api)
+        bearer = _bearing(self.token(source, resource))
+        return self.run(perform(call, resource, bearer, mode=_mode(source)))
 
-        def bearer() -> Flow[Hidden]:
-            return (yield from work("token", lambda: self.token(source, resource))).access_token
+    def pages(self, source: TokenSource, call: Call[Page[T]]) -> list[T]:
+        """All items that `call` begins to list, page by page. Raises as `call` does."""
+        from partnerauth.apis.perform import pages
 
-        return self.run(perform(call, resource, bearer))
+        resource = source.cloud.resource(call.api)
+        handle = self.handle(source, resource)
+        return self.run(pages(call, resource, lambda: work("token", handle), mode=_mode(source)))
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow through this door."""
@@ -250,13 +268,18 @@ class AsyncSession(_Shelving):
         from partnerauth.apis.perform import perform
 
         resource = source.cloud.resource(call.api)
-        tokens = await self.token(source, resource)
+        bearer = _bearing(await self.token(source, resource))
+        return await self.run(perform(call, resource, bearer, mode=_mode(source)))
 
-        def bearer() -> Flow[Hidden]:
-            yield from ()
-            return tokens.access_token
-
-        return await self.run(perform(call, resource, bearer))
+    async def pages(self, source: TokenSource, call: Call[Page[T]]) -> list[T]:
+        """All items that `call` begins to list, page by page. Raises as `call` does."""
+        found: list[T] = []
+        following: Call[Page[T]] | None = call
+        while following is not None:
+            page = await self.call(source, following)
+            found.extend(page.items)
+            following = page.next
+        return found
 
     async def run(self, flow: Flow[T]) -> T:
         """Run a flow through this door."""
@@ -284,7 +307,7 @@ class AsyncSession(_Shelving):
 
     def _sender(self) -> AsyncSend:
         if self._raw_send is None:
-            from partnerauth.carriers.streaming import AsyncCarrier
+            from partnerauth.carriers.looped import AsyncCarrier
 
             carrier = AsyncCarrier(Trust(self._ca))
             self._raw_send, self._carrier_close = carrier.send, carrier.close
@@ -326,6 +349,20 @@ def _correlated(correlation_id: str) -> Iterator[None]:
     except PartnerAuthError as error:
         error.correlation_id = error.correlation_id or correlation_id
         raise
+
+
+def _bearing(tokens: TokenSet) -> Callable[[], Flow[Hidden]]:
+    def bearer() -> Flow[Hidden]:
+        yield from ()
+        return tokens.access_token
+
+    return bearer
+
+
+def _mode(source: TokenSource) -> Access:
+    from partnerauth.apis.operation import Access
+
+    return Access.APP_ONLY if isinstance(source, AppOnly) else Access.APP_USER
 
 
 def _frozen(tokens: TokenSet) -> Hidden:

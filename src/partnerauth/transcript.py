@@ -10,28 +10,27 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import parse_qsl, quote, quote_plus, unquote_plus, urlsplit
+from typing import Any, TypeAlias
+from urllib.parse import quote, quote_plus, unquote_plus
 
 from partnerauth.hidden import MASK
 from partnerauth.messages import FORM, Headers, Request, Response
 
 SECRET_FIELDS = frozenset(
-    """
-    assertion canary clientassertion clientinfo clientsecret code codeverifier cookie devicecode flowtoken nonce otc
-    otp passcode passwd password privatekey pwd secret secrettext state totp usercode value verificationcode
-    """.split()
+    {"assertion", "canary", "clientassertion", "clientinfo", "clientsecret", "code", "codeverifier", "cookie"}
+    | {"devicecode", "flowtoken", "nonce", "otc", "otp", "passcode", "passwd", "password", "privatekey", "pwd"}
+    | {"secret", "secrettext", "state", "totp", "usercode", "value", "verificationcode"}
 )
 """Names of fields whose values are secrets, in lower case and without `_` and `-`."""
 SECRET_ENDINGS = ("token", "tokenhint", "password", "passwd", "secret", "assertion", "verifier")
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
 SECRET_HEADER_ENDINGS = ("token", "key", "secret", "password")
+SCHEMES = ("basic", "bearer", "pop")
 ADDRESS_HEADERS = frozenset({"location", "content-location", "referer"})
 OPEN_FIELDS = frozenset(
-    """
-    amr_values api-version client_id code_challenge_method domain_hint error error_codes error_subcode error_uri
-    login_hint prompt redirect_uri resource response_mode response_type scope session_state
-    """.split()
+    {"amr_values", "api-version", "client_id", "code_challenge_method", "domain_hint", "error", "error_codes"}
+    | {"error_subcode", "error_uri", "login_hint", "prompt", "redirect_uri", "resource", "response_mode"}
+    | {"response_type", "scope", "session_state"}
 )
 """Fields of a `Location` or `Referer` whose values are shown; of all others there only the name is."""
 
@@ -47,6 +46,7 @@ TOKENS = re.compile(
 ASSIGNED = re.compile(
     r"""(?P<name>[A-Za-z_][\w-]*)(?P<sign>=|%3[dD]|\\*["']\s*:\s*\\*["'])(?P<value>[^&\s;"'\\<>]+)""", re.ASCII
 )
+LOGIN = re.compile(r"//[^/]*@")
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 ERROR_CODE = re.compile(r"[A-Za-z]+(?:[_.][A-Za-z]+)*|[0-9]{1,7}", re.ASCII)
 LONGEST_BODY = 256 * 1024
@@ -58,16 +58,14 @@ SHORTEST_ECHO = 6
 
 def shown(request: Request) -> str:
     """The request as text: its line, its headers, its body; without secrets. Never raises."""
-    page = _Page()
-    page.read(request.headers, request.body, request.url)
-    return page.written(f"{page.plain(request.method)} {page.address(request.url)}", request.headers, request.body)
+    page = _Page(request.headers, _content(request.headers, request.body), request.url)
+    return page.written(f"{page.plain(request.method)} {page.address(request.url)}")
 
 
 def shown_response(response: Response) -> str:
     """The response as text: status, headers, body; without secrets. Never raises."""
-    page = _Page()
-    page.read(response.headers, response.body, response.header("Location"))
-    return page.written(f"{response.status} {page.plain(response.reason)}".rstrip(), response.headers, response.body)
+    page = _Page(response.headers, _content(response.headers, response.body))
+    return page.written(f"{response.status} {page.plain(response.reason)}".rstrip())
 
 
 def is_secret(name: str) -> bool:
@@ -86,31 +84,49 @@ def _assigned(match: re.Match[str]) -> str:
     return f"{match['name']}{match['sign']}{value}"
 
 
+Fields: TypeAlias = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Json:
+    value: Any
+
+
 @dataclass(slots=True)
 class _Page:
-    """One message in the making: first its secrets are gathered, then it is written without them."""
+    """One message: its secrets are gathered first, then it is written without them."""
 
-    echoes: set[str] = field(default_factory=set)
+    headers: Headers
+    content: _Json | Fields | str
+    address_asked: str = ""
+    echoes: list[str] = field(init=False)
 
-    def read(self, headers: Headers, body: bytes, address: str) -> None:
-        """Gather the secrets of a message."""
-        for text in (address, *(value for name, value in headers if name.lower() in ADDRESS_HEADERS)):
-            self._gather(_fields(_split(text)[1]) + _fields(_split(text)[2]))
-        match _body(headers, body):
+    def __post_init__(self) -> None:
+        addresses = [self.address_asked, *(text for name, text in self.headers if name.lower() in ADDRESS_HEADERS)]
+        found = {text for address in addresses for part in _split(address)[1:] for text in _secrets(_fields(part))}
+        match self.content:
             case list(fields):
-                self._gather(fields)
+                found.update(_secrets(fields))
             case _Json(value):
-                for secret in _secrets(value):
-                    self._remember(secret)
+                found.update(_hidden_in(value))
+        spelt = {spelling for secret in found if len(secret) >= SHORTEST_ECHO for spelling in _spellings(secret)}
+        self.echoes = sorted(spelt, key=len, reverse=True)
 
-    def written(self, first: str, headers: Headers, body: bytes) -> str:
-        lines = [first, *(f"{self.plain(name)}: {self._header(name.lower(), value)}" for name, value in headers)]
-        text = self._body(headers, body)
-        return "\n".join([*lines, "", text] if text else lines)
+    def written(self, first: str) -> str:
+        """The message under its `first` line."""
+        lines = [first, *(f"{self.plain(name)}: {self._header(name.lower(), text)}" for name, text in self.headers)]
+        body = self._body()
+        return "\n".join([*lines, "", body] if body else lines)
+
+    def clean(self, text: str) -> str:
+        """Any text, without tokens and without the secrets of this message."""
+        for secret in self.echoes:
+            text = text.replace(secret, MASK)
+        return without_tokens(text)
 
     def plain(self, text: str) -> str:
-        """Any text, on one line, without tokens and without the secrets gathered."""
-        return UNPRINTABLE.sub(_escaped, self._clean(text))
+        """The same on one line, without anything that would steer a terminal."""
+        return UNPRINTABLE.sub(_escaped, self.clean(text))
 
     def address(self, text: str, *, strict: bool = False) -> str:
         """A URL; `strict`: of its query and fragment only well-known values."""
@@ -121,35 +137,22 @@ class _Page:
                 written += sign + "&".join(self._pair(name, value, strict) for name, value in _fields(part))
         return written
 
-    def _gather(self, fields: list[tuple[str, str]]) -> None:
-        for name, value in fields:
-            if is_secret(name):
-                self._remember(value)
-
-    def _remember(self, secret: str) -> None:
-        if len(secret) >= SHORTEST_ECHO:
-            self.echoes |= {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), unquote_plus(secret)}
-
-    def _clean(self, text: str) -> str:
-        for secret in sorted(self.echoes, key=len, reverse=True):
-            text = text.replace(secret, MASK)
-        return without_tokens(text)
-
-    def _pair(self, name: str, value: str, strict: bool) -> str:
-        shown = not is_secret(name) and (name.lower() in OPEN_FIELDS or not strict)
-        return f"{self.plain(name)}={self.plain(value)}" if shown else f"{self.plain(name)}={MASK}"
+    def _pair(self, name: str, value: str, strict: bool = False) -> str:
+        if not name:
+            return MASK
+        open_ = not is_secret(name) and (name.lower() in OPEN_FIELDS or not strict)
+        return f"{self.plain(name)}={self.plain(value) if open_ else MASK}"
 
     def _header(self, name: str, value: str) -> str:
         if name in SECRET_HEADERS or name.endswith(SECRET_HEADER_ENDINGS):
             scheme, space, _ = value.partition(" ")
-            named = name.endswith("authorization") and space and scheme.lower() in ("basic", "bearer", "pop")
-            return f"{scheme} {MASK}" if named else MASK
+            return f"{scheme} {MASK}" if space and scheme.lower() in SCHEMES else MASK
         return self.address(value, strict=True) if name in ADDRESS_HEADERS else self.plain(value)
 
-    def _body(self, headers: Headers, body: bytes) -> str:
-        match _body(headers, body):
+    def _body(self) -> str:
+        match self.content:
             case list(fields):
-                return "\n".join(self._pair(name, value, strict=False) for name, value in fields)
+                return "\n".join(self._pair(name, value) for name, value in fields)
             case _Json(value):
                 text = json.dumps(self._value("", value, 0), indent=2, ensure_ascii=False)
                 return "\n".join(UNPRINTABLE.sub(_escaped, line) for line in text.split("\n"))
@@ -161,10 +164,12 @@ class _Page:
         match value:
             case dict() | list() if depth == DEEPEST:
                 return "…"
+            case dict() | list() if _covers(name):
+                return MASK
             case dict():
-                code = _is_error(value)
+                told = _told(value)
                 return {
-                    self.plain(key): item if code and key == "code" else self._value(key, item, depth + 1)
+                    self.clean(key): item if key in told else self._value(key, item, depth + 1)
                     for key, item in value.items()
                 }
             case list():
@@ -174,79 +179,80 @@ class _Page:
             case _ if is_secret(name):
                 return MASK
             case str():
-                return self.plain(value) if "://" not in value else self.address(value)
+                return self.address(value) if value.startswith(("https://", "http://")) else self.clean(value)
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class _Json:
-    value: Any
-
-
-def _body(headers: Headers, body: bytes) -> _Json | list[tuple[str, str]] | str:
-    """A body that can be shown, else what it is, or an empty text for none."""
+def _content(headers: Headers, body: bytes) -> _Json | Fields | str:
+    """A body that can be shown, else what it is; an empty text for none."""
     if not body:
         return ""
     named = next((value for name, value in headers if name.lower() == "content-type"), "")
     kind = named.split(";")[0].strip().lower()
     if len(body) <= LONGEST_BODY:
-        if kind == FORM:
-            fields = _fields(body.decode("utf-8", "replace"))
-            if len(fields) <= MOST_FIELDS:
-                return fields
+        if kind == FORM and body.count(b"&") < MOST_FIELDS:
+            return _fields(body.decode("utf-8", "replace"))
         if kind == "application/json" or kind.endswith("+json"):
             try:
                 return _Json(json.loads(body))
             except (ValueError, RecursionError):
                 return f"({len(body):,} bytes that are no JSON)"
-    return f"({len(body):,} bytes of {kind or 'no type'})"
+    return f"({len(body):,} bytes of {kind or 'no named type'})"
 
 
-def _fields(text: str) -> list[tuple[str, str]]:
-    """The fields of a query or a form. A value without a name is none: it becomes the value of `state`, so to speak."""
-    pairs = []
-    for part in text.split("&"):
-        name, sign, _ = part.partition("=")
-        if sign:
-            pairs.extend(parse_qsl(part, keep_blank_values=True, encoding="utf-8", errors="replace", separator="&"))
-        elif part:
-            pairs.append(("", part) if not name else (MASK, ""))
-    return pairs
+def _fields(text: str) -> Fields:
+    """The fields of a query or a form, decoded; a part without `=` has no name."""
+    parts = (part.rpartition("=") if "=" not in part else part.partition("=") for part in text.split("&") if part)
+    return [(unquote_plus(name), unquote_plus(value)) for name, _, value in parts]
 
 
 def _split(address: str) -> tuple[str, str, str]:
-    """What stands before the query (without a user's name and password), the query, the fragment. Never raises."""
+    """What stands before the query (without a name and password), the query, the fragment."""
     rest, _, fragment = address.partition("#")
     base, _, query = rest.partition("?")
-    try:
-        login, sign, _ = urlsplit(base).netloc.rpartition("@")
-    except ValueError:
-        return "(no address)", query, fragment
-    return base.replace(login + sign, "", 1) if sign else base, query, fragment
+    return LOGIN.sub("//", base, count=1), query, fragment
 
 
-def _secrets(value: Any, name: str = "", depth: int = 0) -> Iterator[str]:
+def _secrets(fields: Fields) -> Iterator[str]:
+    return (value for name, value in fields if is_secret(name))
+
+
+def _hidden_in(value: Any, name: str = "", depth: int = 0) -> Iterator[str]:
     """The texts that stand in secret members of a JSON value."""
     match value:
-        case dict() | list() if depth == DEEPEST:
-            return
-        case dict():
-            code = _is_error(value)
+        case dict() if depth < DEEPEST:
+            told = _told(value)
             for key, item in value.items():
-                if not (code and key == "code"):
-                    yield from _secrets(item, key, depth + 1)
-        case list():
+                if key not in told:
+                    yield from _hidden_in(item, name if _covers(name) else key, depth + 1)
+        case list() if depth < DEEPEST:
             for item in value:
-                yield from _secrets(item, name, depth + 1)
+                yield from _hidden_in(item, name, depth + 1)
         case str() if is_secret(name):
             yield value
 
 
-def _is_error(value: dict[str, Any]) -> bool:
-    """Whether this is an API's error, where `code` says which one and is no authorization code."""
-    told = "message" in value or "description" in value
-    return told and ERROR_CODE.fullmatch(str(value.get("code", ""))) is not None
+def _covers(name: str) -> bool:
+    """Whether whatever is inside a member of this name is secret too. `value` is also what lists are called (OData)."""
+    return is_secret(name) and name.lower() != "value"
+
+
+def _spellings(secret: str) -> set[str]:
+    """How a secret may be repeated: as it is, in a URL, in JSON."""
+    urls = {
+        quote(secret, safe="", errors="replace"),
+        quote(secret, errors="replace"),
+        quote_plus(secret, errors="replace"),
+    }
+    return {secret, unquote_plus(secret), json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], *urls}
+
+
+def _told(value: dict[str, Any]) -> tuple[str, ...]:
+    """`code` in an API's error, where it says which one and is no authorization code."""
+    error = "message" in value or "description" in value
+    return ("code",) if error and ERROR_CODE.fullmatch(str(value.get("code", ""))) else ()
 
 
 def _escaped(match: re.Match[str]) -> str:
-    return match[0].encode("ascii", "backslashreplace").decode() if ord(match[0]) > 0x7F else f"\\x{ord(match[0]):02x}"
+    number = ord(match[0])
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"

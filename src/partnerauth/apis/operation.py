@@ -1,7 +1,7 @@
 """An operation is a row of an API's reference; a call is that row filled in.
 
-Client, emulator, command line and reference page read the same rows. A call knows its request (without the token, which the
-session adds) and how to read the answer.
+Client, emulator, command line and reference page read the same rows. A call knows its request (without the token, which
+the session adds) and how to read the answer.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class Access(Enum):
 class Operation(Generic[T]):
     """A row: how to ask, who may ask, what comes back.
 
-    `path` is a template (`/v1/customers/{customer}`). `returns` is a record, a `Page` or `list` of records, `dict` for plain
-    JSON, or `NoneType`. `roles` are the partner roles of which the person needs one, `gdap` the directory roles in the
-    customer's tenant of which the partner needs one; empty means that none is asked for. `query` names the parameters.
+    `path` is a template (`/v1/customers/{customer}`). `returns` is a record, a `Page` of records, `dict` for plain
+    JSON, or `NoneType`. `query` names the parameters. `roles` are the partner roles of which the person needs one,
+    `gdap` the directory roles in the customer's tenant of which the partner needs one; empty: none is asked for.
     """
 
     method: str
@@ -54,6 +54,8 @@ class Operation(Generic[T]):
         self, query: Mapping[str, str] | None = None, body: Any = None, headers: Headers = (), **parameters: str
     ) -> Call[T]:
         """This row filled in. Raises `Misconfigured` for a parameter that is empty or no path segment."""
+        if set(parameters) != set(self.parameters):
+            raise TypeError(f"{self} takes the parameters {', '.join(self.parameters) or 'none'}")
         for name, value in parameters.items():
             if value in ("", ".", ".."):
                 raise Misconfigured(f"'{value}' is no {name}", hint=f"Give the {name} for {self}.")
@@ -96,20 +98,16 @@ class Operation(Generic[T]):
         """What a successful `response` to `call` says. Raises `Unreadable`."""
         if self.returns is NoneType:
             return cast(T, None)
-        kind, inside = get_origin(self.returns) or self.returns, get_args(self.returns)
+        kind: Any = get_origin(self.returns) or self.returns
         try:
             value = response.value()
         except ValueError as error:
-            raise Unreadable(f"{self} answered with something else than JSON ({error})", status=response.status) from None
+            raise Unreadable(
+                f"{self} answered with something else than JSON ({error})", status=response.status
+            ) from None
         if kind is Page:
-            return cast(T, Page.read(inside[0], cast("Call[Page[Any]]", call), response, value))
-        if kind is list:
-            if not isinstance(value, list):
-                raise Unreadable(f"{self} answered without a list", status=response.status)
-            return cast(T, [inside[0].read(item) if issubclass(inside[0], Record) else item for item in value])
-        if issubclass(kind, Record):
-            return cast(T, kind.read(value))
-        return cast(T, value)
+            return cast(T, Page.read(get_args(self.returns)[0], cast("Call[Page[Any]]", call), response, value))
+        return cast(T, kind.read(value) if issubclass(kind, Record) else value)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -169,8 +167,8 @@ class Call(Generic[T]):
 def follow(link: str, resource: Resource) -> str:
     """The address that a server's link means, by https and at the resource's own address.
 
-    The services' links come as `http://`, and with more than one path (referrals.md, section 5). Raises `Tampered` where the
-    link names another host, for our token goes nowhere else.
+    The services' links come as `http://`, and with more than one path (the reference of Referrals, 5). Raises
+    `Tampered` where the link names another host, for our token goes nowhere else.
     """
     base = urlsplit(resource.address)
     try:
@@ -179,7 +177,12 @@ def follow(link: str, resource: Resource) -> str:
         here = asked.hostname is None or (asked.hostname, port or 443) == (base.hostname, base.port or 443)
     except ValueError:
         raise Tampered("the link to the next page is no address") from None
-    if not here or asked.username is not None or asked.scheme not in ("https", "http", "") or ".." in unquote(asked.path):
+    if (
+        not here
+        or asked.username is not None
+        or asked.scheme not in ("https", "http", "")
+        or ".." in unquote(asked.path)
+    ):
         raise Tampered(f"the link to the next page leads away from {base.hostname}")
     path = asked.path
     if base.path and (path == base.path or path.startswith(base.path.rstrip("/") + "/")):

@@ -1,7 +1,8 @@
 """A page of a longer list, and the call for the next one.
 
 Partner Center goes on by a continuation header, and ends either with no such header or with 400 and the code 2000, as
-Microsoft's own tool expects it to (partner-center.md, section 7). OData goes on by a link (referrals.md, section 5).
+Microsoft's own tool expects it to. OData goes on by a link.
+Source: the references of Partner Center, 7, and of Referrals, 5.
 """
 
 from __future__ import annotations

@@ -26,10 +26,10 @@ def perform(
 ) -> Flow[T]:
     """What the service answers to `call`, asked with the access token that `bearer` gets.
 
-    `mode` says whose token that is, where it is known: an operation that does not take it is then refused before anything
-    is sent. A read is repeated on a passing fault, anything else only where the service says "too many requests"; every
-    repetition carries the same `MS-RequestId`. Raises the error that a refusal stands for (see `oauth.refusals`; missing
-    MFA is among them and is never asked again), `Unreadable`, `Unreachable`, `Tampered`.
+    `mode` says whose token that is, where it is known: an operation that does not take it is then refused before
+    anything is sent. A read is repeated on a passing fault, anything else only where the service says "too many
+    requests"; every repetition carries the same `MS-RequestId`. Raises the error that a refusal stands for (see
+    `oauth.refusals`; missing MFA is among them and is never asked again), `Unreadable`, `Unreachable`, `Tampered`.
     """
     admit(call, mode)
     token = yield from bearer()
@@ -45,7 +45,10 @@ def perform(
 def pages(
     call: Call[Page[T]], resource: Resource, bearer: Callable[[], Flow[Hidden]], *, mode: Access | None = None
 ) -> Flow[list[T]]:
-    """All the items that `call` begins to list, page by page. Raises as `perform` does; `Unreadable` for pages in a circle."""
+    """All the items that `call` begins to list, page by page.
+
+    Raises as `perform` does, and `Unreadable` for pages in a circle.
+    """
     found: list[T] = []
     seen: set[tuple[str, Headers]] = set()
     following: Call[Page[T]] | None = call

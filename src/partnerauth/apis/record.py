@@ -1,7 +1,7 @@
 """A record: a JSON object of an API, its known fields by name, and the object itself as it came.
 
-Fields and values that nobody knew of when this was written pass through: choices are plain text, times stay as they were
-sent (with and without zone, with up to seven digits of a second), and `raw` holds everything.
+Fields and values that nobody knew of when this was written pass through: choices are plain text, times stay as they
+were sent (with and without zone, with up to seven digits of a second), and `raw` holds everything.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
+from urllib.parse import quote
 
 from partnerauth.errors import Misconfigured
 from partnerauth.messages import Headers, Request
@@ -11,6 +12,7 @@ from partnerauth.messages import Headers, Request
 AGENT = "partnerauth/0.1.0"
 
 _URL = re.compile(r"https://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?((?:[/?][!\"$-~]*)?)")
+_SPELLED = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})*")
 _METHOD = re.compile(r"[A-Z]{1,20}")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
@@ -48,8 +50,8 @@ class Letter(NamedTuple):
     def of(cls, request: Request) -> Letter:
         """`request`, made ready: headers that belong to a connection are the carrier's, not the caller's.
 
-        Raises `Misconfigured` for what cannot be sent as it stands: an address that is not https or carries a user name,
-        a line break or a letter beyond ASCII in an address or a header. The message never quotes a value.
+        Raises `Misconfigured` for what cannot be sent as it stands: an address that is not https or carries a user
+        name, a line break or a letter beyond ASCII in an address or a header. The message never quotes a value.
         """
         address = _URL.fullmatch(request.url)
         if address is None:
@@ -68,10 +70,12 @@ class Letter(NamedTuple):
                 headers[0] = (name, value)
             elif lower not in _OURS:
                 headers.append((name, value))
-        if request.body or request.method in ("POST", "PUT", "PATCH"):
+        if request.body or request.method not in ("GET", "HEAD", "OPTIONS"):
             headers.append(("Content-Length", str(len(request.body))))
         if not target.startswith("/"):
             target = f"/{target}"
+        if not _SPELLED.fullmatch(target):
+            target = _spelled(target)
         return cls(request.method, host.lower(), int(port or 443), target, tuple(headers), request.body)
 
     @property
@@ -81,3 +85,10 @@ class Letter(NamedTuple):
 
     def __repr__(self) -> str:
         return f"<Letter {self.method} https://{self.authority}>"
+
+
+def _spelled(target: str) -> str:
+    """The same target in the one spelling that every HTTP library leaves alone (RFC 3986 2.1, 6.2.2.1)."""
+    target = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", target)
+    target = re.sub(r"%[0-9A-Fa-f]{2}", lambda code: code[0].upper(), target)
+    return quote(target, safe="!$&'()*+,;=:@/?%")

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from threading import Lock
+import threading
+from typing import cast
 
 import urllib3
-from urllib3.exceptions import HTTPError, IncompleteRead, InvalidChunkLength, NewConnectionError, ProtocolError, ProxyError
-from urllib3.exceptions import TimeoutError as Late
+import urllib3.exceptions as theirs
 
 from partnerauth.carriers.answer import MOST_BYTES, answered, too_long
 from partnerauth.carriers.letter import Letter
-from partnerauth.carriers.mishap import mishap
+from partnerauth.carriers.mishap import Kind, mishap
 from partnerauth.carriers.proxy import Proxies
 from partnerauth.carriers.trust import Trust
 from partnerauth.errors import Unreachable
 from partnerauth.messages import Request, Response
+
+# urllib3 logs whole addresses, and ours may carry what nobody else should read. Others' requests are logged as ever.
+_mine = threading.local()
+logging.getLogger("urllib3.connectionpool").addFilter(lambda _: not getattr(_mine, "sending", False))
 
 CONNECTIONS = 64
 """How many connections to one host are kept for the next request."""
@@ -58,6 +63,7 @@ class SyncCarrier:
     def _exchange(self, letter: Letter) -> Response | Unreachable:
         headers = urllib3.HTTPHeaderDict(letter.headers)
         answer: urllib3.BaseHTTPResponse | None = None
+        _mine.sending = True
         try:
             answer = self._pool(letter).urlopen(
                 letter.method,
@@ -70,19 +76,21 @@ class SyncCarrier:
                 preload_content=False,
                 decode_content=False,
             )
-            body = answer.read(MOST_BYTES + 1)
-            if len(body) > MOST_BYTES:
-                return too_long(letter.host)
+            body = b""
+            # Only a read that brings nothing more tells a whole body from one that was cut off.
+            while part := answer.read(MOST_BYTES + 1 - len(body)):
+                body = body + part if body else part
+                if len(body) > MOST_BYTES:
+                    return too_long(letter.host)
             answer.release_conn()
-            return answered(letter.host, answer.status, answer.reason or "", tuple(answer.headers.items()), body)
+            return answered(letter, answer.status, answer.reason or "", tuple(answer.headers.items()), body)
         except Unreachable as error:
             return error
-        except (HTTPError, OSError) as error:
-            late = isinstance(error, Late) and not isinstance(error, NewConnectionError)
-            garbled = isinstance(error, ProtocolError | IncompleteRead | InvalidChunkLength)
-            who = f"the proxy on the way to {letter.host}" if isinstance(error, ProxyError) else letter.host
-            return mishap(error, who, begun=answer is not None, late=late, garbled=garbled)
+        except (theirs.HTTPError, OSError) as error:
+            who = f"the proxy on the way to {letter.host}" if isinstance(error, theirs.ProxyError) else letter.host
+            return mishap(error, who, _kind(error), begun=answer is not None)
         finally:
+            _mine.sending = False
             if answer is not None:
                 answer.close()
 
@@ -121,9 +129,19 @@ class SyncCarrier:
             maxsize=CONNECTIONS,
             ssl_context=self._trust.context,
         )
-        pool = manager.connection_from_host(letter.host, letter.port, "https")
-        assert isinstance(pool, urllib3.HTTPSConnectionPool)
-        return pool
+        return cast(urllib3.HTTPSConnectionPool, manager.connection_from_host(letter.host, letter.port, "https"))
+
+
+def _kind(error: Exception) -> Kind:
+    match error:
+        case theirs.NewConnectionError() | theirs.SSLError() | theirs.ProxyError() | theirs.ClosedPoolError():
+            return Kind.NOTHING
+        case theirs.TimeoutError():
+            return Kind.LATE
+        case theirs.HTTPError():
+            return Kind.GARBLED
+        case _:
+            return Kind.NOTHING
 
 
 class _Pools:
@@ -131,5 +149,5 @@ class _Pools:
 
     def __init__(self) -> None:
         self.process = os.getpid()
-        self.lock = Lock()
+        self.lock = threading.Lock()
         self.by_place: dict[tuple[str, int], urllib3.HTTPSConnectionPool] = {}

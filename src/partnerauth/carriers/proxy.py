@@ -24,9 +24,9 @@ class Proxy(NamedTuple):
 
 
 class Proxies:
-    """`HTTPS_PROXY` (or `ALL_PROXY`) and `NO_PROXY`, as they stand when this is made; this machine is never behind a proxy.
+    """`HTTPS_PROXY` (or `ALL_PROXY`) and `NO_PROXY`; this machine itself is never behind a proxy.
 
-    Raises `Misconfigured` for an address that is no http or https origin.
+    The proxy is read when this is made. Raises `Misconfigured` for an address that is no http or https origin.
     """
 
     def __init__(self) -> None:
@@ -37,9 +37,9 @@ class Proxies:
         """The proxy to reach `host` through, or None for the straight way."""
         if self.proxy is None or _is_here(host):
             return None
-        from urllib.request import proxy_bypass_environment  # loads slowly, and few need it
+        from urllib.request import proxy_bypass  # loads slowly, and few need it
 
-        return None if proxy_bypass_environment(host) else self.proxy
+        return None if proxy_bypass(host) else self.proxy
 
 
 def _read(text: str) -> Proxy:

@@ -18,8 +18,8 @@ _MANY = 50
 class Trust:
     """The roots that a server's certificate must lead to: the system's, or those in one PEM file and no others.
 
-    Verification is always on, TLS is 1.2 or later. Of the system's roots, `SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured.
-    Raises `Misconfigured` for a file that cannot be read or holds no certificates.
+    Verification is always on, TLS is 1.2 or later. `SSL_CERT_FILE` and `SSL_CERT_DIR` say where the system's roots are.
+    Raises `Misconfigured` for a file that cannot be read or holds no certificate.
     """
 
     def __init__(self, ca: str | Path | None = None) -> None:

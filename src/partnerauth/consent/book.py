@@ -18,8 +18,7 @@ from partnerauth.flow import Flow, work
 from partnerauth.consent.consent import Consent, State
 from partnerauth.hidden import Hidden
 from partnerauth.oauth.evidence import Mfa
-from partnerauth.stores.shelf import Shelf
-from partnerauth.stores.store import Entry, Lock, SecretStore
+from partnerauth.stores.store import Entry, Lock, SecretStore, Shelf
 
 log = logging.getLogger("partnerauth.consent")
 

@@ -1,5 +1,7 @@
 """The world's clock: one for sign-in, tokens, vault and APIs. It can be frozen, set and advanced."""
 
+from __future__ import annotations
+
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -29,6 +31,12 @@ class WorldClock:
         """Whether the clock stands still."""
         return self._frozen is not None
 
+    @property
+    def ahead(self) -> timedelta:
+        """How far the world is ahead of the base clock."""
+        with self._lock:
+            return self._ahead if self._frozen is None else self._frozen - self._base.now()
+
     def set(self, moment: datetime) -> None:
         """Make it `moment`; a frozen clock stays frozen."""
         moment = moment.astimezone(UTC)
@@ -53,6 +61,11 @@ class WorldClock:
         with self._lock:
             if self._frozen is not None:
                 self._ahead, self._frozen = self._frozen - self._base.now(), None
+
+    def restart(self, ahead: timedelta = timedelta(), frozen_at: datetime | None = None) -> None:
+        """Begin anew: follow the base clock, as far ahead as told, or stand still."""
+        with self._lock:
+            self._ahead, self._frozen = ahead, frozen_at
 
     def sleep(self, seconds: float) -> None:
         """Let `seconds` pass: at once where the clock is frozen, truly where it runs."""

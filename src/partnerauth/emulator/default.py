@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from partnerauth.cloud import Api
@@ -60,7 +61,7 @@ WEB_REDIRECTS = ("https://localhost:44395/", "http://localhost", "http://127.0.0
 
 def contoso(clock: WorldClock | None = None, *, seed: int | None = None, today: bool = False) -> World:
     """The default world; with `today` the policies of now hold in it."""
-    world = World(clock=clock or WorldClock(), seed=seed)
+    world = World(clock=clock or WorldClock(), seed=seed, origin=partial(contoso, seed=seed, today=today))
     tenant = Tenant(TENANT, "Contoso", ["contoso.com", "contoso.onmicrosoft.com"], partner=True)
     for person in _people():
         tenant.people[person.id] = person

@@ -1,4 +1,4 @@
-"""Everything the emulator believes in: tenants, people, registrations, policies, vaults, customers, referrals, the clock.
+"""Everything the emulator believes in: tenants, people, registrations, policies, vaults, customers, referrals, clock.
 
 Plain records, changed only under `World.lock`. What the services remember of conversations in progress (codes, refresh
 tokens, sessions) is theirs and lies in `World.ledger`, so that a reset forgets it all.
@@ -9,8 +9,8 @@ from __future__ import annotations
 import random
 import threading
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -35,7 +35,7 @@ AGENTS = frozenset({Role.ADMIN_AGENT, Role.SALES_AGENT, Role.HELPDESK_AGENT})
 
 @dataclass(slots=True)
 class Person:
-    """A user of a tenant. `totp` is the shared secret of the authenticator (the raw ASCII bytes); without it, no MFA."""
+    """A user of a tenant. `totp` is the shared secret of the authenticator (raw ASCII); without it, no MFA."""
 
     id: str
     upn: str
@@ -76,8 +76,8 @@ class AppCertificate:
 class Registration:
     """An app registration in its home tenant.
 
-    `permissions` are the delegated ones: application id of the API → names. `platforms` says for each redirect URI whether
-    it is `web`, `public` or `spa`.
+    `permissions` are the delegated ones: application id of the API → names. `platforms` says for each redirect URI
+    whether it is `web`, `public` or `spa`.
     """
 
     id: str
@@ -97,7 +97,7 @@ class Registration:
 
 @dataclass(slots=True)
 class Tenant:
-    """A directory. `grants` are consents: (client application id, API's application id, person id or "" for all) → names."""
+    """A directory. `grants` are consents: names by client application id, API's application id, person id or "" for all."""
 
     id: str
     name: str
@@ -135,6 +135,8 @@ class Customer:
     relationship: str = "reseller"
     country: str = "US"
     users: dict[str, CustomerUser] = field(default_factory=dict)
+    grants: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)
+    """Consents in the customer's directory (Partner Center's `applicationconsents`), keyed as `Tenant.grants`."""
     gdap: set[str] = field(default_factory=lambda: {"Directory Readers", "User Administrator"})
 
 
@@ -189,6 +191,8 @@ class Policies:
     """The authorize endpoint refuses `id_token` without a nonce (900144)."""
     refresh_omits_refresh_token: datetime | None = None
     """The v1 endpoint answers a refresh without a new refresh token, as the 2019 sample shows."""
+    referrals_users_write: datetime | None = None
+    """A Referrals User creates deals, and edits those whose team holds them; before, they only read."""
 
     FIELDS = (
         "mfa_at_the_apis",
@@ -197,6 +201,7 @@ class Policies:
         "password_grant_refused",
         "nonce_demanded",
         "refresh_omits_refresh_token",
+        "referrals_users_write",
     )
 
     def holds(self, name: str, now: datetime) -> bool:
@@ -215,7 +220,10 @@ class Automatic:
 
 @dataclass
 class World:
-    """A whole world. Every change and every reading of more than one fact happens under `lock`."""
+    """A whole world. Every change and every reading of more than one fact happens under `lock`.
+
+    `origin` makes it afresh, as it was in the beginning; without one it cannot be reset.
+    """
 
     clock: WorldClock = field(default_factory=WorldClock)
     seed: int | None = None
@@ -228,9 +236,20 @@ class World:
     automatic: Automatic | None = None
     ledger: dict[str, Any] = field(default_factory=dict, repr=False)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    origin: Callable[[], World] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self._random: random.Random = random.SystemRandom() if self.seed is None else random.Random(self.seed)
+
+    def become(self, other: World) -> None:
+        """Hold what `other` holds, in place: the same clock object, the same lock. All conversations are forgotten."""
+        with self.lock:
+            for fact in fields(self):
+                if fact.name not in ("clock", "ledger", "lock", "origin"):
+                    setattr(self, fact.name, getattr(other, fact.name))
+            self.clock.restart(other.clock.ahead, other.now() if other.clock.frozen else None)
+            self.ledger.clear()
+            self.__post_init__()
 
     def now(self) -> datetime:
         """The present moment of the world, in UTC."""

@@ -49,6 +49,7 @@ __all__ = [
     "cleaned",
     "explain",
     "mark_of",
+    "one_line",
     "refused",
     "refused_fields",
 ]
@@ -56,6 +57,8 @@ __all__ = [
 LONGEST_MESSAGE = 400
 LONGEST_CLAIMS = 8192
 LOOP_PAUSE = 60.0
+SLOWER = 5.0
+"""By how many seconds `slow_down` lengthens the pause between two questions (RFC 8628 3.5)."""
 LEGACY_PREFIX = 70002
 STALE_ETAG = 2055
 
@@ -102,10 +105,9 @@ _CODE = re.compile(r"AADSTS(\d{1,9})(?!\d)")
 _ASKED = re.compile(r"\s*(?:AADSTS)?(\d{1,9})(?!\d)", re.IGNORECASE)
 _ERROR_URI = re.compile(r"[?&]code=(\d{1,9})(?!\d)")
 _TRACES = re.compile(r"\s*\b(?:Trace ID|Correlation ID|Timestamp): [^\r\n]*", re.IGNORECASE)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
 _SECRET_FIELD = re.compile(
     r"\b(client_secret|client_assertion|password|passwd|refresh_token|access_token|id_token|assertion|code_verifier"
-    r"|device_code|code)(\"?\s*(?:=|:|%3D|%3A)\s*\"?)(?=\S)(?!AADSTS)[^\s\"&]+",
+    r"|device_code|code)(\\*\"?\s*(?:=|:|%3D|%3A)\s*\\*\"?)(?!AADSTS)[^\s\"&\\]+",
     re.IGNORECASE,
 )
 _OPAQUE = re.compile(r"[A-Za-z0-9_~+/=%.\-]{32,}")
@@ -166,8 +168,8 @@ def refused(response: Response, *, secrets: Iterable[Hidden] = ()) -> PartnerAut
     elif response.status >= 500 and kind is not Throttled:
         kind = Unavailable
     pause = response.retry_after
-    if pause is None and kind is Throttled:
-        pause = LOOP_PAUSE
+    if pause is None:
+        pause = LOOP_PAUSE if kind is Throttled else SLOWER if word == "slow_down" else None
     return kind(
         _message(row, code, word, text, secrets),
         hint=row.remedy if row else "",
@@ -241,11 +243,18 @@ def cleaned(text: str, secrets: Iterable[Hidden] = ()) -> str:
     for secret in secrets:
         for form in _forms(secret.reveal()):
             shown = shown.replace(form, MASK)
-    shown = _CONTROL.sub(" ", shown)
-    shown = _SECRET_FIELD.sub(rf"\1\2{MASK}", shown)
-    shown = _OPAQUE.sub(lambda found: found[0] if _harmless(found[0]) else MASK, shown)
-    shown = " ".join(shown.split())
+    shown = _SECRET_FIELD.sub(rf"\1\2{MASK}", _printable(shown))
+    return one_line(_OPAQUE.sub(lambda found: found[0] if _harmless(found[0]) else MASK, shown))
+
+
+def one_line(text: str) -> str:
+    """`text` on one line, bounded, without characters that steer a terminal or turn the direction of writing."""
+    shown = " ".join(_printable(text).split())
     return shown if len(shown) <= LONGEST_MESSAGE else shown[: LONGEST_MESSAGE - 1] + "…"
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _forms(secret: str) -> list[str]:

@@ -57,7 +57,7 @@ class TokenSet:
         if "expires_in" in value:
             expires_at = received_at + timedelta(seconds=_number(value, "expires_in"))
         else:
-            expires_at = datetime.fromtimestamp(_number(value, "expires_on", 2**40), UTC)
+            expires_at = datetime.fromtimestamp(_number(value, "expires_on", 2**37), UTC)
         return cls(
             access_token=Hidden(_text(value, "access_token")),
             received_at=received_at,

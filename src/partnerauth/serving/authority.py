@@ -1,8 +1,7 @@
-"""A certificate authority that lives in this process for as long as it takes to sign one certificate.
+"""A certificate authority: a root that is good for nothing more, and what may sign below it.
 
-Root and intermediate are made for one purpose: the intermediate may sign for the given names only (RFC 5280 4.2.1.10), and
-the keys of both are forgotten when `issue` returns. The constraint sits on the intermediate, because Java takes a root's
-key and ignores its extensions.
+The root signs one intermediate, which may sign for the given names only (RFC 5280 4.2.1.10), and its key is forgotten
+at once. The constraint sits on the intermediate, because Java takes a root's key and ignores its extensions.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
+from typing import cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -53,7 +53,9 @@ class Signer:
     key: bytes
 
 
-def found(title: str, names: Sequence[str], addresses: Sequence[str], now: datetime, lasting: timedelta) -> tuple[bytes, Signer]:
+def found(
+    title: str, names: Sequence[str], addresses: Sequence[str], now: datetime, lasting: timedelta
+) -> tuple[bytes, Signer]:
     """A root's certificate (PEM), and the constrained intermediate it signed; the root's key is gone."""
     root_key, signer_key = _key(), _key()
     root_name = _name(f"{title} root")
@@ -77,8 +79,7 @@ def found(title: str, names: Sequence[str], addresses: Sequence[str], now: datet
 def issue(signer: Signer, names: Sequence[str], addresses: Sequence[str], now: datetime, lasting: timedelta) -> bytes:
     """A server's key and its certificate chain (PEM) for `names`, which may have `*.` in front, and IP `addresses`."""
     above = x509.load_pem_x509_certificate(signer.certificate)
-    above_key = load_pem_private_key(signer.key, None)
-    assert isinstance(above_key, ec.EllipticCurvePrivateKey)
+    above_key = cast(ec.EllipticCurvePrivateKey, load_pem_private_key(signer.key, None))
     key = _key()
     spoken: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
     spoken += [x509.IPAddress(ip_address(address)) for address in addresses]
@@ -138,9 +139,6 @@ def _permitted(names: Sequence[str], addresses: Sequence[str]) -> list[x509.Gene
 
     The loopback addresses are always among them: a constraint that names no address would leave all addresses open.
     """
-    permitted: list[x509.GeneralName] = []
-    for name in dict.fromkeys(name.removeprefix("*.") for name in names):
-        permitted.append(x509.DNSName(name))
-    for address in dict.fromkeys((*addresses, "127.0.0.1", "::1")):
-        permitted.append(x509.IPAddress(ip_network(address)))
-    return permitted
+    bare = dict.fromkeys(name.removeprefix("*.") for name in names)
+    nets = dict.fromkeys((*addresses, "127.0.0.1", "::1"))
+    return [*(x509.DNSName(name) for name in bare), *(x509.IPAddress(ip_network(net)) for net in nets)]

@@ -1,18 +1,20 @@
 """The certificates that a local server shows: for this machine, and for the real names it stands in for.
 
 Two authorities, made on first run and kept in one directory that only its owner can read. One is for `localhost`,
-`127.0.0.1` and `::1` and lasts for years. The other is for the real sign-in and API hosts of the national clouds, lasts a
-week and cannot sign anything again: its keys are gone as soon as its one certificate is there. Nothing is ever put into a
-system's or a browser's store; a program that should trust them is given `bundle`.
+`127.0.0.1` and `::1` and lasts for years. The other is for the real sign-in and API hosts of the national clouds, lasts
+a week and cannot sign anything again: its keys are gone as soon as its one certificate is there. Nothing is ever put
+into a system's or a browser's store; a program that should trust them is given `bundle`.
 
-Files: `local.pem` (key and chain), `local-signer.pem` (key and certificate), `local-root.pem`, `names.pem` (key and chain),
-`names-root.pem` (the current root first, then earlier ones that other processes may still show), `ca.pem` (the bundle).
-Each file that holds a key begins with a line that says when it ends. Dates are the machine's own: TLS peers judge by those.
+Files: `local.pem` (key and chain), `local-signer.pem` (key and certificate), `local-root.pem`, `names.pem` (key and
+chain), `names-root.pem` (the current root, then earlier ones that other processes may still show), `ca.pem` (the
+bundle). A file that holds a key begins with a line that says when it ends. Dates are those of the machine's own clock,
+by which TLS peers judge.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import ssl
 import sys
@@ -43,6 +45,8 @@ NAMES_RENEWED_WHILE_SHOWN = timedelta(hours=12)
 
 _ENDS = "ends: "
 
+log = logging.getLogger(__name__)
+
 
 def impersonated() -> tuple[str, ...]:
     """The real names: of every open cloud the sign-in hosts, the APIs, and any vault. `*.` stands for one label."""
@@ -57,7 +61,7 @@ def impersonated() -> tuple[str, ...]:
 
 
 class Certificates:
-    """A directory of certificates, made where it is missing and renewed where it ends; safe to open from many processes.
+    """A directory of certificates, made where missing and renewed where they end; many processes may open it at once.
 
     Raises `Misconfigured` where the directory cannot be made or written, or belongs to somebody else.
     """
@@ -81,12 +85,15 @@ class Certificates:
         self.context.sni_callback = self._choose
 
     def context_for(self, server_name: str | None) -> ssl.SSLContext:
-        """What is shown to a client that asks for this name; without one, or for an unknown one, that of this machine."""
+        """What is shown to a client that asks for this name: that of this machine where it asks for none we know."""
         name = (server_name or "").lower()
         if name not in self._names and f"*.{name.partition('.')[2]}" not in self._names:
             return self._local
         if self._real_ends - self._now() < NAMES_RENEWED_WHILE_SHOWN:
-            self._keep(NAMES_RENEWED_WHILE_SHOWN)
+            try:
+                self._keep(NAMES_RENEWED_WHILE_SHOWN)
+            except OSError as error:
+                log.warning("the certificates in %s cannot be renewed: %s", self._directory, error.strerror)
             self._real = self._shown("names.pem")
             self._real_ends = _ends(self._directory / "names.pem")
         return self._real

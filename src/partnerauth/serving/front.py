@@ -1,12 +1,13 @@
 """The front: takes requests from connections, has each worked on in one thread of a pool, hands the answers back.
 
-An asynchronous layer may stand in between. It is where requests are held, delayed, answered by somebody else or cut off,
-so that a request that waits costs no thread.
+An asynchronous layer may stand in between: there requests are held, delayed, answered by somebody else or cut off, so
+that one that waits costs no thread.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import threading
@@ -16,11 +17,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from queue import SimpleQueue
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from partnerauth.flow import AsyncSend, Send
 from partnerauth.messages import Request, Response
 from partnerauth.serving.connection import Answer, Connection, Cut, Outcome, Patience
+from partnerauth.serving.http1 import plain
 
 Layer: TypeAlias = Callable[[Request, AsyncSend], Awaitable[Response | Cut]]
 """Given a request and the way inwards; returns what the client shall see."""
@@ -69,8 +71,8 @@ class Front:
                 task.cancel()
             for connection in tuple(self._connections):
                 connection.abort()
-            # Lost connections are told so in the loop's next round.
-            await asyncio.wait_for(self._empty.wait(), 1)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), 1)
         finally:
             self._pool.close()
 
@@ -84,7 +86,11 @@ class Front:
         task = self._loop.create_task(self._through(self._layer, request, answer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return lambda: task.cancel() and None
+
+        def abandon() -> None:
+            task.cancel()
+
+        return abandon
 
     def date(self) -> str:
         """The present, as HTTP writes it; made once a second."""
@@ -109,6 +115,8 @@ class Front:
     async def _through(self, layer: Layer, request: Request, answer: Answer) -> None:
         try:
             outcome: Outcome = await layer(request, self._inwards)
+            if not isinstance(outcome, Outcome):
+                raise TypeError("no answer")  # noqa: TRY301
         except Exception as error:  # noqa: BLE001  a fault of ours is answered as one
             outcome = failed(error)
         answer(outcome)
@@ -119,8 +127,7 @@ class Front:
 
         def done(outcome: Outcome) -> None:
             if not waiting.done():
-                assert isinstance(outcome, Response)
-                waiting.set_result(outcome)
+                waiting.set_result(cast(Response, outcome))
 
         self._pool.put(request, done)
         return await waiting
@@ -160,7 +167,9 @@ class _Pool:
             request, answer = item
             try:
                 response = self._handle(request)
-            except Exception as error:  # noqa: BLE001  a fault of ours is answered as one
+                if not isinstance(response, Response):
+                    raise TypeError("no answer")  # noqa: TRY301
+            except BaseException as error:  # noqa: BLE001  a fault of ours is answered as one, and the thread goes on
                 response = failed(error)
             self._answers.append((answer, response))
             if not self._called:
@@ -179,11 +188,11 @@ class _Pool:
             answer(response)
 
 
-def failed(error: Exception) -> Response:
-    """The answer to a request that we failed at. The log tells where; what was being handled may be secret and is not told."""
+def failed(error: BaseException) -> Response:
+    """The answer to a request that we failed at. The log tells where, but no values: those may be secret."""
     places = "".join(traceback.format_tb(error.__traceback__))
     log.error("a request could not be answered: %s\n%s", type(error).__name__, places)
-    return Response(500, (("Content-Type", "text/plain"),), b"Internal Server Error\n")
+    return plain(500)
 
 
 def _nothing() -> None:

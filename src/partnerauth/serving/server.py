@@ -22,14 +22,15 @@ from partnerauth.serving.front import Front, Layer
 BACKLOG = 1024
 _FREE_PORT_TRIES = 20
 _HANDSHAKE = 10.0
+_GOODBYE = 10.0
 
 
 class Server:
     """Serves `handle` over HTTPS; certificates are kept in `directory`.
 
-    `host` is `localhost` for both loopback addresses, or one address; port 0 takes a free one. In a `with` block it runs in
-    a thread of its own, and `run` runs it here until a signal ends it. Raises `Misconfigured` where the port is taken, the
-    address is not this machine's, or the certificates cannot be kept.
+    `host` is `localhost` for both loopback addresses, or one address; port 0 takes a free one. In a `with` block it
+    runs in a thread of its own, and `run` runs it here until a signal ends it. Raises `Misconfigured` where the port is
+    taken, the address is not this machine's, or the certificates cannot be kept.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Server:
     @property
     def url(self) -> str:
         """The origin to address, `https://localhost:8443`."""
-        host = "localhost" if self._host in ("localhost", "", "0.0.0.0", "::") else self._host
+        host = "localhost" if self._host in ("0.0.0.0", "::") else self._host  # noqa: S104  only read
         return f"https://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
@@ -68,9 +69,12 @@ class Server:
         return self._certificates.bundle
 
     def run(self, ready: Callable[[Server], None] | None = None) -> None:
-        """Serve until SIGINT or SIGTERM, then let requests in progress be answered. `ready` is called when requests may come."""
-        with _runner() as runner:
-            runner.run(self._serve(ready, by_signal=True))
+        """Serve until SIGINT or SIGTERM, and answer what was begun; `ready` is called when requests may come."""
+        try:
+            with _runner() as runner:
+                runner.run(self._serve(ready, by_signal=True))
+        finally:
+            self._release()
 
     def stop(self) -> None:
         """End serving, from any thread."""
@@ -89,6 +93,7 @@ class Server:
             except BaseException as error:  # noqa: BLE001  raised again by whoever waits
                 failures.append(error)
             finally:
+                self._release()
                 started.set()
 
         self._thread = threading.Thread(target=serve, name="partnerauth-server", daemon=True)
@@ -119,16 +124,22 @@ class Server:
                 backlog=BACKLOG,
                 ssl=self._certificates.context,
                 ssl_handshake_timeout=_HANDSHAKE,
-                ssl_shutdown_timeout=1.0,
+                ssl_shutdown_timeout=_GOODBYE,
             )
             for bound in self._sockets
         ]
-        if ready:
-            ready(self)
-        await self._stop.wait()
-        for server in listening:
-            server.close()
-        await front.drain(self._grace)
+        try:
+            if ready:
+                ready(self)
+            await self._stop.wait()
+        finally:
+            for server in listening:
+                server.close()
+            await front.drain(self._grace)
+
+    def _release(self) -> None:
+        for bound in self._sockets:
+            bound.close()
 
 
 def serve(
@@ -140,7 +151,7 @@ def serve(
     layer: Layer | None = None,
     patience: Patience | None = None,
 ) -> Server:
-    """A server for a `with` block: `with serve(emulator.handle, directory) as server: … server.url, server.ca`."""
+    """A `Server` for a test's `with` block, on a free port, that waits no longer than a second when it ends."""
     return Server(handle, directory, host=host, port=port, layer=layer, patience=patience, grace=1.0)
 
 
@@ -181,9 +192,11 @@ def _socket(family: socket.AddressFamily, host: str, port: int) -> socket.socket
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise Misconfigured(f"port {port} on {host} is in use", hint="Name another with --port, or 0 for any.") from None
+            hint = "Name another port, or 0 for any that is free."
+            raise Misconfigured(f"port {port} on {host} is in use", hint=hint) from None
         if error.errno in (errno.EACCES, errno.EPERM):
-            raise Misconfigured(f"port {port} needs more rights than this account has", hint="Name one above 1023.") from None
+            hint = "Name a port above 1023."
+            raise Misconfigured(f"port {port} needs more rights than this account has", hint=hint) from None
         raise Misconfigured(f"this machine cannot serve on {host}: {error.strerror}") from None
 
 

@@ -1,4 +1,4 @@
-"""The key of a store, and where it comes from. Its kind and its id stand in the store's header; only that kind is tried."""
+"""The key of a store, and where it comes from. Kind and id stand in the store's header; only that kind is tried."""
 
 from __future__ import annotations
 
@@ -10,29 +10,7 @@ from partnerauth.stores.seal import Seal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
-
-    class KeySource(Protocol):
-        """Where the key of a store comes from."""
-
-        @property
-        def kind(self) -> str:
-            """What stands in the store's header: `file`, `given`, …"""
-            ...
-
-        @property
-        def where(self) -> str:
-            """Where the key lies, for people; nothing secret."""
-            ...
-
-        def read(self) -> Key:
-            """The key. Raises `StoreKeyWrong` where there is none or it is not one, `StoreFailed` where it is not safe."""
-            ...
-
-        def make(self) -> Key:
-            """The key, made first if there is none. Raises as `read`, and `StoreUnwritable`."""
-            ...
-
+    from typing import NoReturn
 
 LENGTH = 32
 
@@ -62,7 +40,7 @@ class Key:
     def __repr__(self) -> str:
         return "***"
 
-    def __reduce_ex__(self, protocol: object) -> str:
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a key is never pickled")
 
 
@@ -80,7 +58,7 @@ class KeyFile:
         return self._path
 
     def read(self) -> Key:
-        """The key. Raises `StoreKeyWrong` where there is none or it is not one, `StoreFailed` where others could read it."""
+        """The key. Raises `StoreKeyWrong` where none is or it is not one, `StoreFailed` where others could read it."""
         try:
             return self._read()
         except FileNotFoundError:
@@ -101,7 +79,6 @@ class KeyFile:
             descriptor = new_file(draft)
             try:
                 os.write(descriptor, os.urandom(LENGTH))
-                os.fsync(descriptor)
             except OSError:
                 os.unlink(draft)
                 raise

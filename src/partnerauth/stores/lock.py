@@ -9,7 +9,10 @@ import fcntl
 import os
 import threading
 
+from partnerauth.errors import StoreFailed
 from partnerauth.stores.private import check_private, private_directory, unwritable
+
+FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class FileLock:
@@ -20,7 +23,7 @@ class FileLock:
 
         self._directory = directory
         self._path = os.path.join(directory, sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:40])
-        self._held: int | None = None
+        self._held: tuple[int, int] | None = None
 
     def acquire(self) -> None:
         """Wait until the lock is ours. Raises `StoreUnwritable` where the file cannot be made or is not ours."""
@@ -36,11 +39,13 @@ class FileLock:
 
     def release(self) -> None:
         """Give the lock back. A lock that is not held stays as it is."""
-        descriptor, self._held = self._held, None
-        if descriptor is not None:
+        held, self._held = self._held, None
+        if held is not None:
+            process, descriptor = held
             try:
-                # Closing alone would leave it with a child that was forked meanwhile.
-                fcntl.flock(descriptor, fcntl.LOCK_UN)
+                # Closing alone would leave it with a child forked meanwhile; that child may not give it back.
+                if process == os.getpid():
+                    fcntl.flock(descriptor, fcntl.LOCK_UN)
             finally:
                 os.close(descriptor)
 
@@ -51,20 +56,21 @@ class FileLock:
         except BaseException:
             os.close(descriptor)
             raise
-        self._held = descriptor
+        self._held = os.getpid(), descriptor
 
     def _open(self) -> int:
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        private_directory(self._directory)
         try:
-            descriptor = os.open(self._path, flags, 0o600)
-        except FileNotFoundError:
-            private_directory(self._directory)
-            return self._open()
+            descriptor = os.open(self._path, FLAGS, 0o600)
         except OSError as error:
             raise unwritable(self._path, error) from None
         try:
+            os.fchmod(descriptor, 0o600)
             check_private(self._path, os.fstat(descriptor))
-        except BaseException:
+        except OSError as error:
+            os.close(descriptor)
+            raise unwritable(self._path, error) from None
+        except StoreFailed:
             os.close(descriptor)
             raise
         return descriptor
@@ -84,8 +90,10 @@ class ThreadLock:
 
     def attempt(self) -> bool:
         """Take the lock if it is free now; says whether it is ours."""
-        self._held = self._lock.acquire(blocking=False) or self._held
-        return self._held
+        if not self._lock.acquire(blocking=False):
+            return False
+        self._held = True
+        return True
 
     def release(self) -> None:
         """Give the lock back. A lock that is not held stays as it is."""

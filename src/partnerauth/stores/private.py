@@ -45,7 +45,8 @@ def check_private(path: str, found: os.stat_result) -> None:
         )
     if found.st_mode & 0o077:
         raise StoreFailed(
-            f"{path} can be read by others", hint=f"If it should be trusted still, `chmod 600 {path}`; else make a new one."
+            f"{path} can be read by others",
+            hint=f"If it is to be trusted still, `chmod 600 {path}`; else put a new one there.",
         )
 
 
@@ -62,16 +63,13 @@ def place(draft: str, path: str) -> bool:
     Says whether it did; `draft` is gone either way. Raises OSError.
     """
     try:
+        _sync(draft)
         os.link(draft, path, follow_symlinks=False)
     except FileExistsError:
         return False
     finally:
         os.unlink(draft)
-    directory = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    _sync(os.path.dirname(path))
     return True
 
 
@@ -83,6 +81,14 @@ def draft_of(path: str) -> str:
 def unwritable(path: str, error: OSError) -> StoreUnwritable:
     """What the system said about `path`, as our kind."""
     return StoreUnwritable(f"{path}: {error.strerror or type(error).__name__}")
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _make(path: str) -> None:

@@ -1,4 +1,4 @@
-"""What a store of secrets is: entries under names, written by compare-and-set; and what stands beside it, lock and shelf.
+"""What a store of secrets is: entries under names, written by compare-and-set; what stands beside it: lock, shelf, key.
 
 A store is one plain synchronous object that any thread may use; a flow calls it through `work`. Every failure is a
 `StoreFailed` or one of its kinds; a name or a tag that cannot be is `Misconfigured`.
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from partnerauth.hidden import Hidden
+    from partnerauth.stores.key import Key
 
 LONGEST_NAME = 127
 
@@ -24,7 +25,7 @@ LONGEST_NAME = 127
 class Entry:
     """One secret under one name.
 
-    `version` is opaque and changes with every write and every mark. `tags` are no secret: they order, describe and find.
+    `version` is opaque and changes with every write and every mark. `tags` are no secret: they order and describe.
     """
 
     name: str
@@ -67,12 +68,38 @@ class Shelf(Protocol):
         """Take everything away. Raises `StoreFailed`."""
         ...
 
+    def lock(self, key: str) -> Lock:
+        """A new lock for the flight of that key: one process of this machine at a time asks for the token."""
+        ...
+
+
+class KeySource(Protocol):
+    """Where the key of a store comes from."""
+
+    @property
+    def kind(self) -> str:
+        """What stands in the store's header: `file`, `given` and so on."""
+        ...
+
+    @property
+    def where(self) -> str:
+        """Where the key lies, for people; nothing secret."""
+        ...
+
+    def read(self) -> Key:
+        """The key. Raises `StoreKeyWrong` where there is none or it is not one, `StoreFailed` where it is not safe."""
+        ...
+
+    def make(self) -> Key:
+        """The key, made first if there is none. Raises as `read`, and `StoreUnwritable`."""
+        ...
+
 
 class SecretStore(Protocol):
     """Where secrets sleep.
 
-    Names are 1 to 127 of `0-9 a-z A-Z -`, as Key Vault has them; letter case makes no difference, and entries carry them
-    in lower case.
+    Names are 1 to 127 of `0-9 a-z A-Z -`, as Key Vault has them; letter case makes no difference, and entries carry
+    them in lower case.
     """
 
     @property
@@ -109,7 +136,7 @@ class SecretStore(Protocol):
         ...
 
     def fingerprint(self, value: Hidden) -> str:
-        """A text that tells equal values from different ones and gives nothing away; only comparable within one store."""
+        """A text that tells equal values from different ones and gives nothing away; comparable within one store."""
         ...
 
     def check(self) -> None:

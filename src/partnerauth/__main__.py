@@ -1,0 +1,5 @@
+"""`python -m partnerauth` is `partnerauth`."""
+
+from partnerauth.cli import main
+
+main()

@@ -1,0 +1,83 @@
+"""The command's root: a list of names; what stands behind a name is loaded when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from partnerauth import __version__
+from partnerauth.errors import PartnerAuthError
+
+COMMANDS = {
+    "demo": ("demo", "The whole story on this machine, step by step, without an account."),
+    "emulator": ("emulator", "The Partner Center world in one local process."),
+    "consent": ("consent", "Get a consent from a person with MFA, and keep it."),
+    "token": ("token", "Print an access token."),
+    "status": ("consents", "Each consent: who, where, MFA, age, days left."),
+    "renew": ("consents", "Renew consents before their ninety days run out."),
+    "forget": ("consents", "Forget a consent."),
+    "call": ("call", "Send an authorised request to an API."),
+    "inspect": ("inspect", "Say what a token says, and whether Partner Center would accept it."),
+    "explain": ("inspect", "Explain an AADSTS or Partner Center code, offline."),
+}
+
+
+class Root(click.Group):
+    """A group whose commands are loaded by name, so that `--help` loads nothing heavy."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of a first day's work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"partnerauth.cli.{COMMANDS[cmd_name][0]}")
+        found: click.Command = getattr(module, cmd_name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Names and what they do, without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run, and turn every failure of ours into its message, its hint and its exit code."""
+        from partnerauth.cli.output import failed
+
+        try:
+            return super().main(*args, **kwargs)
+        except PartnerAuthError as error:
+            raise SystemExit(failed(error)) from None
+        except BrokenPipeError:
+            raise SystemExit(0) from None
+
+
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="%(version)s")
+@click.option("-v", "--verbose", is_flag=True, help="Say on standard error what is going on; never a secret.")
+def command(verbose: bool) -> None:
+    """The Secure Application Model for Microsoft Partner Center.
+
+    Consent once with MFA, keep the refresh token safe and alive, hand out access tokens. Unofficial, not affiliated with
+    Microsoft.
+    """
+    if verbose:
+        import logging
+
+        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+
+
+EXIT_CODES = {
+    0: "done",
+    1: "an internal fault",
+    2: "usage: an argument or a setting",
+    3: "a person must consent",
+    4: "MFA is missing",
+    5: "refused",
+    6: "unreachable",
+    7: "the store failed",
+}

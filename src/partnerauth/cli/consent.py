@@ -1,0 +1,173 @@
+"""`partnerauth consent`: a person signs in with MFA, once; what they leave is judged and kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+import click
+
+from partnerauth.cli.options import as_json, with_settings
+from partnerauth.errors import MfaMissing, Misconfigured, SignInCancelled
+
+if TYPE_CHECKING:
+    from partnerauth.cloud import Resource
+    from partnerauth.config import Settings
+    from partnerauth.consent.first import FirstConsent, Kept
+    from partnerauth.oauth.authorize import Ticket
+
+
+@click.command(short_help="Get a consent from a person with MFA, and keep it.")
+@click.option("--paste", is_flag=True, help="No local web server: paste the address the browser ends at.")
+@click.option("--no-browser", is_flag=True, help="Print the link instead of opening it.")
+@click.option("--login-hint", default="", metavar="TEXT", help="The user name to fill in.")
+@click.option("--person", default="", metavar="GUID", help="The object id of the person who must sign in.")
+@click.option("--replace", is_flag=True, help="Let a colleague's consent take the place of the present one.")
+@click.option("--allow-no-mfa", is_flag=True, help="Emulated clouds only: keep a consent without MFA.")
+@as_json
+@with_settings("redirect_uri")
+def consent(settings: Settings, **given: Any) -> None:
+    """Get a consent from a person with MFA, and keep it.
+
+    Opens the sign-in page in a browser. The person must be an agent of the partner's tenant with MFA. What comes back is
+    judged before anything is stored: tenant, person, id_token, MFA.
+    """
+    from partnerauth.cli.output import print_json
+
+    kept = obtain(
+        settings,
+        paste=given["paste"],
+        opened=not given["no_browser"],
+        login_hint=given["login_hint"],
+        person=given["person"],
+        replacing=given["replace"],
+        without_mfa=given["allow_no_mfa"],
+    )
+    facts = described(kept, settings)
+    if given["json_"]:
+        print_json(facts)
+        return
+    click.echo(f"{click.style('consented', fg='green', bold=True)}: {facts['user']} for tenant {facts['tenant']}")
+    click.echo(f"  MFA {facts['mfa']}, roles seen: {', '.join(facts['roles']) or 'none in the token'}")
+    click.echo(f"  good until {facts['good_until']:%Y-%m-%d} if never used; each renewal adds 90 days")
+
+
+def described(kept: Kept, settings: Settings) -> dict[str, Any]:
+    """What is told of a consent just kept."""
+    return {
+        "user": kept.consent.username,
+        "tenant": kept.consent.tenant,
+        "person": kept.consent.person,
+        "mfa": kept.consent.mfa.value,
+        "roles": list(kept.evidence.roles),
+        "consented_at": kept.consent.consented_at,
+        "good_until": kept.consent.idle_end,
+        "store": settings.store.id,
+    }
+
+
+def obtain(
+    settings: Settings,
+    *,
+    paste: bool = False,
+    opened: bool = True,
+    login_hint: str = "",
+    person: str = "",
+    replacing: bool = False,
+    without_mfa: bool = False,
+) -> Kept:
+    """A kept consent; where MFA is not shown at first, the person is asked once more."""
+    from partnerauth.cloud import Api
+    from partnerauth.consent.first import FirstConsent
+    from partnerauth.oauth.discovery import tenant_id
+    from partnerauth.oauth.keys import SigningKeys
+
+    authority = settings.authority(settings.get("tenant") or "organizations")
+    first = FirstConsent(
+        settings.application,
+        settings.book,
+        SigningKeys(authority, settings.clock),
+        settings.clock,
+        [settings.resource(api.value) for api in (Api.PARTNER_CENTER, Api.REFERRALS) if api in settings.cloud.apis],
+        without_mfa=without_mfa,
+        replacing=replacing,
+    )
+    settings.store.check()
+    expected = "" if authority.shared else settings.session.run(tenant_id(authority))
+    round_ = _paste if paste else _loopback
+    facts = {"login_hint": login_hint, "expected_tenant": expected, "expected_person": person}
+    try:
+        return round_(settings, first, facts, "", opened)
+    except MfaMissing as error:
+        if without_mfa:
+            raise
+        click.echo(f"{error.message}; asking once more, for a sign-in with MFA", err=True)
+        return round_(settings, first, facts, "login", opened)
+
+
+def _loopback(settings: Settings, first: FirstConsent, facts: dict[str, str], prompt: str, opened: bool) -> Kept:
+    from partnerauth.cli.browser import LoopbackReceiver, page
+    from partnerauth.oauth.authorize import TICKET_LIFETIME, AuthorizeResponse
+
+    with LoopbackReceiver(settings.get("redirect_uri", "http://localhost")) as receiver:
+        ticket = _ticket(settings, receiver.redirect_uri, facts)
+        link = ticket.request(_asked(first), response_mode="form_post", prompt=prompt).to(ticket.authority)
+        if opened:
+            import webbrowser
+
+            opened = webbrowser.open(link)
+        click.echo("Sign in in the browser window." if opened else f"Open this link in a browser:\n{link}", err=True)
+        fields = receiver.wait(TICKET_LIFETIME.total_seconds())
+        try:
+            kept = settings.session.run(first.answer(ticket, AuthorizeResponse.read(fields)))
+        except BaseException as error:
+            receiver.reply(page(error))
+            raise
+        receiver.reply(page(kept))
+        return kept
+
+
+def _paste(settings: Settings, first: FirstConsent, facts: dict[str, str], prompt: str, opened: bool) -> Kept:
+    from partnerauth.oauth.authorize import OOB, AuthorizeResponse
+
+    ticket = _ticket(settings, settings.get("redirect_uri", OOB), facts)
+    click.echo("Open this link in a browser, sign in, and paste what you come to (the address, or the text shown):", err=True)
+    click.echo(ticket.request(_asked(first), prompt=prompt).to(ticket.authority), err=True)
+    pasted = click.prompt("", prompt_suffix="> ", err=True, hide_input=False).strip()
+    fields = read_pasted(pasted)
+    return settings.session.run(first.answer(ticket, AuthorizeResponse.read(fields)))
+
+
+def _ticket(settings: Settings, redirect_uri: str, facts: dict[str, str]) -> Ticket:
+    from partnerauth.oauth.authorize import Ticket
+
+    authority = settings.authority(settings.get("tenant") or "organizations")
+    return Ticket.issue(
+        authority, settings.application.id, redirect_uri, settings.clock.now(), dialect=settings.dialect, **facts
+    )
+
+
+def _asked(first: FirstConsent) -> Resource:
+    return first.apis[0]
+
+
+def read_pasted(text: str) -> dict[str, str]:
+    """The fields in what a person pasted: an address with its query or fragment, or the fields alone.
+
+    Raises `SignInCancelled` for nothing and `Misconfigured` for anything else.
+    """
+    if not text:
+        raise SignInCancelled("nothing was pasted")
+    parts = urlsplit(text)
+    carried = parts.query or parts.fragment if "?" in text or "#" in text else text
+    try:
+        pairs = parse_qsl(carried, keep_blank_values=True, max_num_fields=50, errors="strict")
+    except ValueError:
+        pairs = []
+    fields = dict(pairs)
+    if len(fields) != len(pairs) or not {"code", "error"} & fields.keys():
+        raise Misconfigured(
+            "what was pasted carries neither a code nor an error",
+            hint="Paste the whole address of the page you came to, from https:// or urn: to its end.",
+        )
+    return fields

@@ -1,0 +1,55 @@
+"""The options that say whose application, which cloud and which store: one for each setting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+ALWAYS = ("cloud", "tenant", "client_id", "client_secret_file", "certificate", "store", "store_key", "ca", "dialect")
+
+
+def with_settings(*more: str) -> Callable[[F], F]:
+    """Give a command the settings' options and hand it a `Settings` as its first argument."""
+    names = (*ALWAYS, *more)
+
+    def decorate(function: F) -> F:
+        @wraps(function)
+        def called(**given: Any) -> Any:
+            from partnerauth.config import Settings
+
+            flags = {name: given.pop(name) for name in names}
+            return function(Settings.load(flags), **given)
+
+        decorated: Any = called
+        for name in reversed(names):
+            flag = "--" + name.replace("_", "-")
+            metavar = "PATH" if name in ("certificate", "store_key", "ca") or name.endswith("_file") else "TEXT"
+            decorated = click.option(flag, name, metavar=metavar, help=HELP[name])(decorated)
+        result: F = decorated
+        return result
+
+    return decorate
+
+
+# Said here in few words, since `partnerauth.config` is not loaded for help; docs/reference.md has the whole.
+HELP = {
+    "cloud": "global, us-government, china, or an emulator's origin.",
+    "tenant": "The tenant: its id or a domain.",
+    "client_id": "The application (client) id.",
+    "client_secret_file": "A file with the application's secret.",
+    "certificate": "A PEM file with certificate and private key.",
+    "redirect_uri": "Where the browser comes back to.",
+    "dialect": "v1 (default) or v2.",
+    "store": "file (default), a path, memory, or a vault's address.",
+    "store_key": "The store's key file.",
+    "username": "For --as password.",
+    "password_file": "For --as password.",
+    "ca": "A PEM bundle of authorities to trust.",
+}
+
+as_json = click.option("--json", "json_", is_flag=True, help="Print JSON.")

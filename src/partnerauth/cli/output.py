@@ -1,0 +1,65 @@
+"""What people and programs see: tables, JSON, and failures with their remedy."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+from partnerauth.errors import PartnerAuthError
+
+
+def failed(error: PartnerAuthError) -> int:
+    """Tell a failure on standard error: as JSON where the command was asked for JSON. Returns the exit code."""
+    facts: dict[str, Any] = {
+        "error": type(error).__name__,
+        "message": error.message,
+        "hint": error.hint,
+        "code": error.code,
+        "correlation_id": error.correlation_id,
+        "exit_code": error.exit_code,
+    }
+    if "--json" in sys.argv:
+        click.echo(json.dumps({name: fact for name, fact in facts.items() if fact not in (None, "")}), err=True)
+        return error.exit_code
+    code = f" [{error.code}]" if error.code and str(error.code) not in error.message else ""
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {printable(error.message)}{code}", err=True)
+    click.echo(f"{click.style('hint:', fg='cyan')} {printable(error.hint)}", err=True)
+    if error.correlation_id:
+        click.echo(click.style(f"correlation id: {printable(error.correlation_id)}", dim=True), err=True)
+    return error.exit_code
+
+
+def print_json(value: Any) -> None:
+    """Print `value` as JSON; moments as ISO 8601."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "") -> None:
+    """Print a table: with rules and colour on a terminal, plain columns elsewhere."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    terminal = console.is_terminal
+    drawn = Table(title=title or None, box=box.ROUNDED if terminal else box.SIMPLE_HEAD, title_justify="left")
+    for head in heads:
+        drawn.add_column(head, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(printable(cell)) for cell in row))
+    console.print(drawn)
+
+
+def printable(text: str) -> str:
+    """The text without control characters: what a server or a file says never steers a terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

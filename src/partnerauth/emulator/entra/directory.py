@@ -1,0 +1,123 @@
+"""Where a request is addressed to, and whether the client and the person may appear there.
+
+Source: the reference of Entra ID, 2 (tenant path segment), 7.4 (service principals), 9 (90002, 900023, 50194, 700016, 50020).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from partnerauth.cloud import DOMAIN, GUID, SHARED_TENANTS
+from partnerauth.emulator.entra.ledger import Authentication, people
+from partnerauth.emulator.entra.refuse import Denied, shown
+from partnerauth.emulator.world import AGENTS, Person, Registration, Role, Tenant, World
+
+CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad"
+"""The tenant of all personal accounts; the same as `consumers`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The first segment of the path. `tenant` is None on `common`, `organizations` and `consumers`."""
+
+    segment: str
+    tenant: Tenant | None
+
+    @property
+    def name(self) -> str:
+        """How advertised addresses spell it: the tenant's id, also where it was addressed by a domain."""
+        return self.tenant.id if self.tenant else self.segment
+
+    @property
+    def issued(self) -> str:
+        """The tenant in an issuer; a template on the addresses that several tenants share."""
+        if self.tenant:
+            return self.tenant.id
+        return CONSUMERS if self.segment == "consumers" else "{tenantid}"
+
+
+def place(world: World, segment: str) -> Place:
+    """The place with this name: a tenant's id or domain, or a shared one. Customers' directories are places too.
+
+    Raises `Denied` 900023 for what can be no tenant, 90002 for an unknown one.
+    """
+    wanted = segment.strip().lower()
+    if wanted == CONSUMERS:
+        wanted = "consumers"
+    if wanted in SHARED_TENANTS:
+        return Place(wanted, None)
+    if not GUID.fullmatch(wanted) and not DOMAIN.fullmatch(wanted):
+        raise Denied(
+            900023, f"Specified tenant identifier '{shown(segment)}' is neither a valid DNS name, nor a valid tenant id."
+        )
+    tenant = directory(world, wanted)
+    if tenant is None:
+        raise Denied(90002, f"Tenant '{shown(segment)}' not found. Check to make sure you have the correct tenant ID.")
+    return Place(wanted, tenant)
+
+
+def directory(world: World, name: str) -> Tenant | None:
+    """The tenant with this id or domain; a customer's is made of what the partner knows about it."""
+    tenant = world.tenant(name)
+    if tenant is not None:
+        return tenant
+    for customer in world.customers.values():
+        if name in (customer.id.lower(), customer.domain.lower()):
+            return Tenant(customer.id, customer.name, [customer.domain], customer.country, grants=customer.grants)
+    return None
+
+
+def client(world: World, client_id: str, where: Place) -> Registration:
+    """The app registration as seen from a place.
+
+    Raises `Denied` 700016 where there is none, 7000112 where it is disabled, 50194 for an app of one tenant on a shared
+    address, 9002332 on `consumers`.
+    """
+    registration = world.registrations.get(client_id.strip().lower())
+    tenant = where.tenant
+    foreign = registration is not None and tenant is not None and registration.tenant != tenant.id
+    if registration is None or (foreign and not registration.multi_tenant):
+        raise Denied(
+            700016,
+            f"Application with identifier '{shown(client_id)}' was not found in the directory"
+            f" '{shown(tenant.name if tenant else where.segment)}'.",
+        )
+    if not registration.enabled:
+        raise Denied(7000112, f"Application '{registration.id}'({shown(registration.name)}) is disabled.")
+    if where.segment == "consumers":
+        raise Denied(9002332, f"Application '{registration.id}' is for work and school accounts only.")
+    if tenant is None and not registration.multi_tenant:
+        raise Denied(
+            50194,
+            f"Application '{registration.id}'({shown(registration.name)}) is not configured as a multi-tenant"
+            " application. Usage of the shared endpoint is not supported for such applications.",
+        )
+    return registration
+
+
+def appearing(world: World, who: Authentication, where: Place) -> tuple[Tenant, Tenant, Person]:
+    """The tenant that tokens will be for, the person's home tenant, and the person.
+
+    A partner's agent appears in customers' directories by delegated administration; nobody else but at home.
+    Raises `Denied` 50034 for a deleted person, 50057 for a disabled one, 50020 for a foreigner.
+    """
+    found = people(world, who)
+    if found is None:
+        raise Denied(50034, "The user account does not exist in the directory.")
+    home, person = found
+    if not person.enabled:
+        raise Denied(50057, "The user account is disabled.")
+    tenant = where.tenant or home
+    agent = home.partner and (person.roles & AGENTS or Role.GLOBAL_ADMIN in person.roles)
+    if tenant.id != home.id and not (agent and tenant.id in world.customers):
+        raise foreigner(person, tenant)
+    return tenant, home, person
+
+
+def foreigner(person: Person, tenant: Tenant) -> Denied:
+    """The refusal of somebody who is not of this tenant."""
+    return Denied(
+        50020,
+        f"User account '{shown(person.upn)}' does not exist in tenant '{shown(tenant.name)}' and cannot access the"
+        " application in that tenant. The account needs to be added as an external user in the tenant first.",
+    )

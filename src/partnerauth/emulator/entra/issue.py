@@ -1,0 +1,225 @@
+"""The tokens that the service issues: their claims, and how they are written once the world is let go of.
+
+All the APIs of this world take access tokens of version 1.0, whichever endpoint issued them.
+Source: the reference of Entra ID, 6 (answer), 7.2 (client_info), 10 (access tokens), 11 (id_tokens), 20 (lifetimes).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from partnerauth.cloud import Dialect
+from partnerauth.emulator.entra.ledger import (
+    MOST_REFRESH_TOKENS,
+    Authentication,
+    Ledger,
+    Refresh,
+    digest,
+    remember,
+)
+from partnerauth.emulator.keys import signing_keys
+from partnerauth.emulator.world import Person, Registration, Tenant, World
+from partnerauth.hidden import Hidden
+from partnerauth.messages import Response
+from partnerauth.oauth.tokens import BACKDATED, TokenSet
+
+PREFIX = "emulated."
+"""What codes and refresh tokens of an emulator begin with."""
+MARK = {"xms_emulated": True}
+"""The private claim in every token of an emulator."""
+LIFETIME = timedelta(seconds=3600)
+REFRESH_BYTES = 900
+CODE_BYTES = 450
+SPA_REFRESH_LIFETIME = timedelta(hours=24)
+SERVICE_PRINCIPALS = uuid.UUID("5e6b1ce0-0000-4000-8000-000000000000")
+STS = "https://sts.windows.net/{tid}/"
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What was decided to issue; `write` signs it, outside the world's lock."""
+
+    dialect: Dialect
+    at: datetime
+    audience: str
+    scope: tuple[str, ...]
+    access: dict[str, Any]
+    identity: dict[str, Any] | None = None
+    refresh: Hidden | None = None
+    extra: dict[str, str] = field(default_factory=dict)
+
+    def write(self) -> Response:
+        """The answer of the token endpoint."""
+        keys = signing_keys()
+        tokens = TokenSet(
+            access_token=Hidden(keys.sign(self.access)),
+            received_at=self.at,
+            expires_at=self.at + LIFETIME,
+            refresh_token=self.refresh,
+            id_token=Hidden(keys.sign(self.identity)) if self.identity is not None else None,
+            resource=self.audience,
+            scope=self.scope,
+        )
+        return Response.json(200, tokens.write(self.dialect, **self.extra), (("x-ms-clitelem", "1,0,0,,"),))
+
+
+def opaque(world: World, count: int) -> str:
+    """A new code or refresh token."""
+    return PREFIX + base64.urlsafe_b64encode(world.bytes(count)).decode()
+
+
+def refresh_token(world: World, record: Refresh) -> Hidden:
+    """A new refresh token, remembered."""
+    text = opaque(world, REFRESH_BYTES)
+    remember(Ledger.of(world).refresh_tokens, digest(text), record, MOST_REFRESH_TOKENS)
+    return Hidden(text)
+
+
+def v1_issuer(tid: str) -> str:
+    """The issuer of version 1.0, whatever address the service was asked at."""
+    return STS.format(tid=tid)
+
+
+def app_claims(
+    world: World, at: datetime, tenant: Tenant, registration: Registration, audience: str, acr: str
+) -> dict[str, Any]:
+    """The access token of an application for itself."""
+    principal = str(uuid.uuid5(SERVICE_PRINCIPALS, f"{tenant.id}/{registration.id}"))
+    return {
+        "aud": audience,
+        "iss": v1_issuer(tenant.id),
+        **_times(at),
+        "appid": registration.id,
+        "appidacr": acr,
+        "idp": v1_issuer(tenant.id),
+        "oid": principal,
+        "sub": principal,
+        "tid": tenant.id,
+        "uti": _uti(world),
+        "ver": "1.0",
+        **MARK,
+    }
+
+
+def user_claims(
+    world: World,
+    at: datetime,
+    who: Authentication,
+    tenant: Tenant,
+    person: Person,
+    registration: Registration,
+    audience: str,
+    acr: str,
+    names: Iterable[str],
+    acrs: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """The access token of an application for a person. `amr` is that of the sign-in, however long ago it was."""
+    claims = {
+        "aud": audience,
+        "iss": v1_issuer(tenant.id),
+        **_times(at),
+        "acr": "1",
+        "amr": list(who.amr),
+        "appid": registration.id,
+        "appidacr": acr,
+        "family_name": person.family_name,
+        "given_name": person.given_name,
+        "ipaddr": "127.0.0.1",
+        "name": person.name,
+        "oid": person.id,
+        "scp": " ".join(sorted(names)),
+        "sub": _pairwise(audience, person.id),
+        "tenant_region_scope": "NA",
+        "tid": tenant.id,
+        "unique_name": person.upn,
+        "upn": person.upn,
+        "uti": _uti(world),
+        "ver": "1.0",
+        **MARK,
+    }
+    if tenant.id != who.tenant:
+        claims["idp"] = v1_issuer(who.tenant)
+    if acrs:
+        claims["acrs"] = list(acrs)
+    return claims
+
+
+def id_claims(
+    dialect: Dialect,
+    base: str,
+    at: datetime,
+    who: Authentication,
+    tenant: Tenant,
+    person: Person,
+    client: str,
+    words: Iterable[str],
+    *,
+    nonce: str = "",
+    code: str = "",
+    with_auth_time: bool = False,
+) -> dict[str, Any]:
+    """The id_token. `amr` stands in version 1.0 only; `c_hash` where a code comes beside it."""
+    v1 = dialect is Dialect.V1
+    claims: dict[str, Any] = {
+        "aud": client,
+        "iss": v1_issuer(tenant.id) if v1 else f"{base}/{tenant.id}/v2.0",
+        **_times(at),
+        "sub": _pairwise(client, person.id),
+        "tid": tenant.id,
+        "ver": "1.0" if v1 else "2.0",
+        **MARK,
+    }
+    if v1:
+        claims |= {
+            "amr": list(who.amr),
+            "family_name": person.family_name,
+            "given_name": person.given_name,
+            "ipaddr": "127.0.0.1",
+            "name": person.name,
+            "oid": person.id,
+            "unique_name": person.upn,
+            "upn": person.upn,
+        }
+    if not v1 and "profile" in words:
+        claims |= {"name": person.name, "oid": person.id, "preferred_username": person.upn}
+    if not v1 and "email" in words:
+        claims["email"] = person.upn
+    if tenant.id != who.tenant:
+        claims["idp"] = v1_issuer(who.tenant)
+    if with_auth_time:
+        claims["auth_time"] = int(who.at.timestamp())
+    if nonce:
+        claims["nonce"] = nonce
+    if code:
+        claims["c_hash"] = _base64url(hashlib.sha256(code.encode("ascii")).digest()[:16])
+    return claims
+
+
+def client_info(who: Authentication) -> str:
+    """Whose account it is, for MSAL's caches."""
+    return _base64url(msgspec.json.encode({"uid": who.person, "utid": who.tenant}))
+
+
+def _times(at: datetime) -> dict[str, int]:
+    begins = int((at - BACKDATED).timestamp())
+    return {"iat": begins, "nbf": begins, "exp": int((at + LIFETIME).timestamp())}
+
+
+def _pairwise(audience: str, person: str) -> str:
+    return _base64url(hashlib.sha256(f"{audience.lower().rstrip('/')}\n{person}".encode()).digest())
+
+
+def _uti(world: World) -> str:
+    return _base64url(world.bytes(16))
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,0 +1,148 @@
+"""Which API is meant, which of its permissions are asked for, and whether anybody consented to them.
+
+Source: the reference of Entra ID, 1 (application ids), 6 (scope grammar), 9 (500011, 650057, 65001, 70011, 28000).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from partnerauth.cloud import GLOBAL, Api
+from partnerauth.emulator.default import APPLICATION_IDS
+from partnerauth.emulator.entra.refuse import Denied, shown
+from partnerauth.emulator.world import Registration, Tenant
+
+OIDC_WORDS = ("openid", "profile", "email", "offline_access")
+DEFAULT = ".default"
+GRAPH = APPLICATION_IDS[Api.GRAPH]
+
+IDENTIFIERS = {
+    **{GLOBAL.apis[api].identifier: id_ for api, id_ in APPLICATION_IDS.items()},
+    "https://management.core.windows.net": APPLICATION_IDS[Api.MANAGEMENT],
+}
+
+NAMES = {
+    APPLICATION_IDS[Api.PARTNER_CENTER]: "Microsoft Partner Center",
+    APPLICATION_IDS[Api.REFERRALS]: "Microsoft Partner",
+    APPLICATION_IDS[Api.GRAPH]: "Microsoft Graph",
+    APPLICATION_IDS[Api.AZURE_AD_GRAPH]: "Windows Azure Active Directory",
+    APPLICATION_IDS[Api.MANAGEMENT]: "Azure Service Management",
+    APPLICATION_IDS[Api.KEY_VAULT]: "Azure Key Vault",
+}
+
+ONLY_PERMISSION = {
+    APPLICATION_IDS[api]: "user_impersonation" for api in (Api.PARTNER_CENTER, Api.REFERRALS, Api.MANAGEMENT, Api.KEY_VAULT)
+}
+"""The APIs that have just one delegated permission."""
+
+FOR_EVERYBODY = frozenset({"Directory.AccessAsUser.All"})
+"""Permissions that end in `.All` and still need no administrator (seed "Authorization code flow using REST API calls")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Permissions of one API. `audience` is the API as the request spelt it, `names` may be just `.default`."""
+
+    api: str
+    audience: str
+    names: tuple[str, ...] = (DEFAULT,)
+    prefixed: bool = True
+
+    def scope(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Permission names as the v2 token endpoint writes them: with the API before them, Graph's as they were asked."""
+        words = [*sorted(names), *(name for name in self.names if name == DEFAULT)]
+        return tuple(f"{self.audience}/{name}" if self.prefixed else name for name in words)
+
+
+def api_of(audience: str) -> str | None:
+    """The application id of an API by its identifier, with or without a slash at its end, or by the id itself."""
+    wanted = audience.strip().lower().removesuffix("/")
+    return wanted if wanted in NAMES else IDENTIFIERS.get(wanted)
+
+
+def by_resource(resource: str) -> Wanted:
+    """What the v1 parameter `resource` asks for. Raises `Denied` 500011."""
+    api = api_of(resource)
+    if api is None:
+        raise Denied(500011, f"The resource principal named '{shown(resource)}' was not found in the tenant.")
+    return Wanted(api, resource)
+
+
+def by_scope(words: Iterable[str]) -> tuple[frozenset[str], list[Wanted]]:
+    """What the v2 parameter `scope` asks for: words of OpenID Connect, and permissions API by API.
+
+    Raises `Denied` 70011 for a malformed scope, 500011 for an unknown API.
+    """
+    words = tuple(dict.fromkeys(words))
+    found: dict[str, Wanted] = {}
+    for word in words:
+        if word in OIDC_WORDS:
+            continue
+        audience, slash, name = word.rpartition("/")
+        if not name:
+            raise Denied(70011, f"The scope '{shown(word)}' is not valid.")
+        wanted = by_resource(audience) if slash else Wanted(GRAPH, GLOBAL.apis[Api.GRAPH].identifier, prefixed=False)
+        before = found.get(wanted.api)
+        names = (*(before.names if before else ()), name)
+        found[wanted.api] = Wanted(wanted.api, (before or wanted).audience, names, (before or wanted).prefixed)
+    for wanted in found.values():
+        if DEFAULT in wanted.names and len(wanted.names) > 1:
+            raise Denied(70011, "The scope '.default' cannot be combined with other permissions of the same resource.")
+        only = ONLY_PERMISSION.get(wanted.api)
+        unknown = next((name for name in wanted.names if only and name not in (only, DEFAULT)), None)
+        if unknown:
+            raise Denied(70011, f"The scope '{shown(unknown)}' does not exist on {NAMES[wanted.api]}.")
+    return frozenset(words) & frozenset(OIDC_WORDS), list(found.values())
+
+
+def one_of(wanted: list[Wanted]) -> Wanted | None:
+    """The one API that a token is for. Raises `Denied` 28000 where several are named."""
+    if len(wanted) > 1:
+        raise Denied(28000, "The scope names more than one resource; a token is for one of them.")
+    return wanted[0] if wanted else None
+
+
+def granted(tenant: Tenant, client: str, api: str, person: str) -> set[str]:
+    """The permissions that were consented to: for everybody in the tenant, and by this person."""
+    return tenant.grants.get((client, api, ""), set()) | tenant.grants.get((client, api, person), set())
+
+
+def allowed(registration: Registration, tenant: Tenant, person: str, wanted: Wanted) -> set[str]:
+    """The permissions that a token for `wanted` will carry: all that was granted for the API.
+
+    Raises `Denied` 650057 where the registration does not list the API, 65001 where consent is lacking.
+    """
+    names = granted(tenant, registration.id, wanted.api, person)
+    if not names and wanted.api not in registration.permissions:
+        raise Denied(
+            650057,
+            f"Invalid resource. The client has requested access to a resource which is not listed in the requested"
+            f" permissions in the client's application registration. Client app ID: {registration.id}"
+            f"({shown(registration.name)}). Resource value from request: {shown(wanted.audience)}."
+            f" Resource app ID: {wanted.api}.",
+        )
+    if not names or not {name for name in wanted.names if name != DEFAULT} <= names:
+        raise Denied(
+            65001,
+            f"The user or administrator has not consented to use the application with ID '{registration.id}' named"
+            f" '{shown(registration.name)}'. Send an interactive authorization request for this user and resource.",
+        )
+    return names
+
+
+def missing(registration: Registration, tenant: Tenant, person: str, wanted: Iterable[Wanted]) -> dict[str, set[str]]:
+    """What a person must still consent to: API → permission names."""
+    found = {}
+    for one in wanted:
+        listed = registration.permissions.get(one.api, set())
+        names = set(listed) if DEFAULT in one.names else set(one.names)
+        names -= granted(tenant, registration.id, one.api, person)
+        if names:
+            found[one.api] = names
+    return found
+
+
+def needs_admin(name: str) -> bool:
+    """Whether only an administrator can consent to the permission."""
+    return name.endswith(".All") and name not in FOR_EVERYBODY

@@ -1,0 +1,184 @@
+"""How an application proves itself at the token endpoint: by nothing, by a secret, by an assertion of its certificate.
+
+Source: the reference of Entra ID, 6 (client authentication), 13.1 (what clients send, and what must be tolerated).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import math
+from typing import Any
+
+import msgspec
+
+from partnerauth.emulator.entra.directory import Place
+from partnerauth.emulator.entra.refuse import Denied, shown
+from partnerauth.emulator.entra.turn import Turn
+from partnerauth.emulator.world import AppCertificate, Registration
+from partnerauth.oauth.application import JWT_BEARER
+from partnerauth.oauth.exchange import TokenRequest
+from partnerauth.oauth.grants import AppItself
+
+SKEW = 300.0
+PUBLIC, SECRET, CERTIFICATE = "0", "1", "2"
+"""The values of the claim `appidacr`."""
+ALGORITHMS = ("RS256", "PS256")
+
+
+def proven(turn: Turn, where: Place, registration: Registration, asked: TokenRequest, platform: str = "") -> str:
+    """How the application proved itself, as the claim `appidacr` says it.
+
+    `platform` is that of the redirect URI behind the grant; where there is none, the registration decides.
+    Raises `Denied`: 700025 for a public application with a credential, 7000216 or 7000218 for another without one,
+    7000215 and 7000222 for its secret, 700024, 700027, 50012, 50027, 50048 and 70021 for its assertion.
+    """
+    public = registration.public or platform in ("public", "spa")
+    if not asked.proof:
+        if isinstance(asked.grant, AppItself):
+            raise Denied(7000216, "'client_assertion', 'client_secret' or 'request' is required for this grant type.")
+        if not public:
+            raise Denied(
+                7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."
+            )
+        return PUBLIC
+    if public:
+        raise Denied(700025, "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.")
+    if "client_secret" in asked.proof:
+        if len(asked.proof) > 1:
+            raise Denied(90023, "Only one of 'client_secret' and 'client_assertion' may be presented.")
+        _check_secret(turn, registration, asked.proof["client_secret"].reveal())
+        return SECRET
+    for name in ("client_assertion_type", "client_assertion"):
+        if name not in asked.proof:
+            raise Denied(900144, f"The request body must contain the following parameter: '{name}'.")
+    if asked.proof["client_assertion_type"].reveal() != JWT_BEARER:
+        raise Denied(50012, "The client assertion type is not supported.")
+    _check_assertion(turn, where, registration, asked.proof["client_assertion"].reveal())
+    return CERTIFICATE
+
+
+def _check_secret(turn: Turn, registration: Registration, given: str) -> None:
+    matching = None
+    for secret in registration.secrets:
+        if hmac.compare_digest(secret.value.reveal().encode(), given.encode("utf-8", "surrogatepass")):
+            matching = secret
+    if matching is None:
+        raise Denied(
+            7000215,
+            "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value,"
+            f" not the client secret ID, for a secret added to app '{registration.id}'.",
+        )
+    if matching.ends is not None and turn.now >= matching.ends:
+        raise Denied(7000222, f"The provided client secret keys for app '{registration.id}' are expired.")
+
+
+def _check_assertion(turn: Turn, where: Place, registration: Registration, assertion: str) -> None:
+    header, claims, signed, signature = _taken_apart(assertion)
+    certificate = _certificate(turn, registration, header, claims)
+    _check_signature(certificate, str(header["alg"]), signed, signature)
+    if claims.get("iss") != claims.get("sub"):
+        raise Denied(50048, "The subject of the client assertion must match its issuer.")
+    if str(claims.get("iss")).lower() != registration.id:
+        raise Denied(50012, "The client assertion was issued by another application.")
+    if not _is_for_us(turn, where, claims.get("aud")):
+        raise Denied(50012, "The audience of the client assertion is not this token endpoint.")
+    now = turn.now.timestamp()
+    ends, begins, issued = (_moment(claims, name) for name in ("exp", "nbf", "iat"))
+    if ends is None or now > ends + SKEW or any(m is not None and m > now + SKEW for m in (begins, issued)):
+        raise Denied(
+            700024,
+            "Client assertion is not within its valid time range."
+            f" Current time: {turn.timestamp}, expiry time of assertion: {shown(str(claims.get('exp')))}.",
+        )
+
+
+def _taken_apart(assertion: str) -> tuple[dict[str, Any], dict[str, Any], bytes, bytes]:
+    parts = assertion.split(".")
+    try:
+        if len(parts) != 3 or not assertion.isascii():
+            raise ValueError
+        header, claims = (msgspec.json.decode(_decoded(part)) for part in parts[:2])
+        signature = _decoded(parts[2])
+    except (ValueError, msgspec.DecodeError, RecursionError):
+        raise Denied(50027, "The client assertion is not a well-formed JWT.") from None
+    if not isinstance(header, dict) or not isinstance(claims, dict):
+        raise Denied(50027, "The client assertion is not a well-formed JWT.")
+    return header, claims, f"{parts[0]}.{parts[1]}".encode(), signature
+
+
+def _certificate(
+    turn: Turn, registration: Registration, header: dict[str, Any], claims: dict[str, Any]
+) -> AppCertificate:
+    if header.get("alg") not in ALGORITHMS or "crit" in header:
+        raise Denied(700027, "The client assertion must be signed with PS256 or RS256.")
+    for name, digest in (("x5t#S256", hashlib.sha256), ("x5t", hashlib.sha1)):
+        thumbprint = header.get(name)
+        if not isinstance(thumbprint, str):
+            continue
+        for certificate in registration.certificates:
+            if _base64url(digest(certificate.der).digest()) == thumbprint.rstrip("="):
+                if turn.now >= certificate.ends:
+                    raise Denied(700027, "The certificate with which the client assertion is signed has expired.")
+                return certificate
+        raise Denied(
+            700027,
+            "The certificate with identifier used to sign the client assertion is not registered on application"
+            f" '{registration.id}'. Thumbprint of the key used by the client: '{shown(thumbprint)}'.",
+        )
+    if str(claims.get("iss")).lower() != registration.id:
+        raise Denied(70021, "No matching federated identity record found for the presented assertion.")
+    raise Denied(700027, "The client assertion names no certificate ('x5t#S256' or 'x5t' in its header).")
+
+
+def _check_signature(certificate: AppCertificate, algorithm: str, signed: bytes, signature: bytes) -> None:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.x509 import load_der_x509_certificate
+
+    key = load_der_x509_certificate(certificate.der).public_key()
+    padding = PKCS1v15() if algorithm == "RS256" else PSS(MGF1(SHA256()), PSS.DIGEST_LENGTH)
+    try:
+        if not isinstance(key, RSAPublicKey):
+            raise InvalidSignature
+        key.verify(signature, signed, padding, SHA256())
+    except InvalidSignature:
+        raise Denied(700027, "The signature of the client assertion does not hold.") from None
+
+
+def _is_for_us(turn: Turn, where: Place, audience: Any) -> bool:
+    given = {one.lower().rstrip("/") for one in (audience if isinstance(audience, list) else [audience]) if _text(one)}
+    spellings = {where.segment, where.name.lower(), *((d.lower() for d in where.tenant.domains) if where.tenant else ())}
+    bases = {turn.base.lower(), "https://login.microsoftonline.com"}
+    ours = {
+        f"{base}/{spelling}{ending}"
+        for base in bases
+        for spelling in spellings
+        for ending in ("/oauth2/token", "/oauth2/v2.0/token", "/v2.0", "")
+    }
+    return bool(given & ours)
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _moment(claims: dict[str, Any], name: str) -> float | None:
+    """MSAL Python writes fractions of a second, MSAL Node whole ones."""
+    value = claims.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise Denied(50027, f"The claim '{name}' of the client assertion is not a date.")
+    return float(min(max(value, -1e12), 1e12))
+
+
+def _decoded(part: str) -> bytes:
+    return base64.b64decode(part.rstrip("=") + "=" * (-len(part.rstrip("=")) % 4), altchars=b"-_", validate=True)
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,0 +1,292 @@
+"""The SQLite file that a store's rows lie in: made whole or not at all, opened only if it is ours, safe across forks.
+
+Its header says which store it is, which schema it has, and which key opens it: the values are sealed with a key of the
+store's own, which lies in the header, sealed with the key from the key source. A file that is no store, or not as it
+was written, is left as it is.
+
+Sources: sqlite.org "Write-Ahead Logging" (the WAL-reset bug of 3.7.0 to 3.51.2, hence a rollback journal below 3.51.3),
+"PRAGMA synchronous" (a deleted journal may come back after a power loss and undo the last commit; a truncated one is
+synced), "How To Corrupt An SQLite Database File" (forks; closing a file that SQLite has open).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import weakref
+from _thread import allocate_lock
+
+from partnerauth.errors import StoreCorrupt, StoreFailed, StoreKeyWrong, StoreUnwritable
+from partnerauth.stores.private import check_private, draft_of, new_file, place, private_directory, unwritable
+from partnerauth.stores.seal import Broken, Seal, about
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from partnerauth.stores.key import Key
+    from partnerauth.stores.store import KeySource
+
+SCHEMA = 1
+APPLICATION = 0x70617274
+JOURNAL = "wal" if sqlite3.sqlite_version_info >= (3, 51, 3) else "truncate"
+PATIENCE = 10.0
+"""Seconds to wait for another process's write; ours take a millisecond."""
+
+TABLES = """
+CREATE TABLE header (store TEXT NOT NULL, key_kind TEXT NOT NULL, key_id TEXT NOT NULL, data_key BLOB NOT NULL);
+CREATE TABLE probe (filler BLOB NOT NULL);
+CREATE TABLE entry (name TEXT PRIMARY KEY, version TEXT NOT NULL, tags TEXT NOT NULL, sealed BLOB NOT NULL);
+CREATE TABLE shelf (key TEXT PRIMARY KEY, ends INTEGER NOT NULL, sealed BLOB NOT NULL);
+CREATE INDEX shelf_ends ON shelf (ends);
+INSERT INTO probe VALUES (zeroblob(2048));
+"""
+CAUTION = """
+PRAGMA synchronous = FULL;
+PRAGMA secure_delete = ON;
+PRAGMA cell_size_check = ON;
+PRAGMA trusted_schema = OFF;
+PRAGMA mmap_size = 0;
+PRAGMA temp_store = MEMORY;
+"""
+PLAIN_PATH = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/")
+
+
+class Opened:
+    """The file in use: the connection, which store it is, and the seal of its values."""
+
+    __slots__ = ("connection", "inode", "key_id", "key_kind", "seal", "store")
+
+    def __init__(self, connection: sqlite3.Connection, inode: tuple[int, int]) -> None:
+        self.connection = connection
+        self.inode = inode
+        self.store = self.key_kind = self.key_id = ""
+        self.seal: Seal
+
+
+class Database:
+    """One such file, opened when first used. `with database as opened:` has it to oneself among the threads here.
+
+    A `with` raises `StoreUnwritable`, `StoreCorrupt`, `StoreKeyWrong` or `StoreFailed` for whatever goes wrong in it; a
+    transaction that was begun in it and not committed is rolled back.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], key: KeySource, *, create: bool = True) -> None:
+        self.path = os.path.abspath(path)
+        self.key = key
+        self._create = create
+        self._mutex = allocate_lock()
+        self._opened: Opened | None = None
+        _databases.add(self)
+
+    def __enter__(self) -> Opened:
+        self._mutex.acquire()
+        try:
+            return self._ready()
+        except BaseException as error:
+            self._close()
+            self._mutex.release()
+            self._translate(error)
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if self._opened and self._opened.connection.in_transaction:
+                self._opened.connection.rollback()
+        except sqlite3.Error:
+            self._close()
+        finally:
+            self._mutex.release()
+        self._translate(error)
+
+    def close(self) -> None:
+        """Let go of the file; it is opened again when used again."""
+        with self._mutex:
+            self._close()
+
+    def rest(self) -> None:
+        """Let go of the file and keep everybody from it until `go_on`: for a fork.
+
+        SQLite's picture of its locks would be copied into the child, which does not have them.
+        """
+        self._mutex.acquire()
+        self._close()
+
+    def go_on(self) -> None:
+        """The end of `rest`."""
+        self._mutex.release()
+
+    def corrupt(self) -> StoreCorrupt:
+        """What is said of a file that does not hold what was written."""
+        return StoreCorrupt(f"{self.path} does not hold what was written there")
+
+    def peek(self) -> tuple[str, str, str]:
+        """Store id, key kind and key id, as the header has them, read without the key. Raises as a `with`."""
+        with self._mutex:
+            try:
+                connection = self._connect()
+                try:
+                    store, kind, key_id, _ = self._header(connection)
+                finally:
+                    connection.close()
+            except sqlite3.Error as error:
+                raise self._failure(error) from None
+        return store, kind, key_id
+
+    def _ready(self) -> Opened:
+        if self._opened is not None:
+            try:
+                found = os.stat(self.path, follow_symlinks=False)
+            except OSError:
+                found = None
+            if found and (found.st_dev, found.st_ino) == self._opened.inode:
+                return self._opened
+            self._close()
+        self._opened = self._open()
+        return self._opened
+
+    def _open(self) -> Opened:
+        if not os.path.lexists(self.path) and self._create:
+            self._make()
+        connection = self._connect()
+        try:
+            found = os.lstat(self.path)
+            opened = Opened(connection, (found.st_dev, found.st_ino))
+            opened.store, opened.key_kind, opened.key_id, sealed = self._header(connection)
+            opened.seal = self._unlock(opened, sealed)
+        except BaseException:
+            connection.close()
+            raise
+        return opened
+
+    def _connect(self) -> sqlite3.Connection:
+        try:
+            # Never by opening it: closing would free the locks that other connections of this process hold.
+            check_private(self.path, os.lstat(self.path))
+        except FileNotFoundError:
+            raise StoreFailed(f"there is no store at {self.path}", hint="Check the path (setting `store`).") from None
+        except OSError as error:
+            raise unwritable(self.path, error) from None
+        private_directory(os.path.dirname(self.path))
+        return _connected(self.path)
+
+    def _header(self, connection: sqlite3.Connection) -> tuple[str, str, str, bytes]:
+        connection.executescript(CAUTION)
+        ((application,),) = connection.execute("PRAGMA application_id").fetchall()
+        ((schema,),) = connection.execute("PRAGMA user_version").fetchall()
+        if application != APPLICATION:
+            raise StoreCorrupt(f"{self.path} is no store of ours", hint="Name another file; this one stays as it is.")
+        if schema > SCHEMA:
+            raise StoreFailed(
+                f"{self.path} was written by a newer version (schema {schema}; this one knows {SCHEMA})",
+                hint="Use the newer version; nothing was changed.",
+            )
+        connection.execute(f"PRAGMA journal_mode = {JOURNAL}").fetchall()
+        rows = connection.execute("SELECT store, key_kind, key_id, data_key FROM header").fetchall()
+        match rows:
+            case [(str(store), str(kind), str(key_id), bytes(sealed))] if schema == SCHEMA:
+                return store, kind, key_id, sealed
+        raise self.corrupt()
+
+    def _unlock(self, opened: Opened, sealed: bytes) -> Seal:
+        if opened.key_kind != self.key.kind:
+            raise StoreKeyWrong(
+                f"{self.path} is sealed with a key of the kind '{opened.key_kind}', and '{self.key.kind}' is set"
+            )
+        key = self.key.read()
+        try:
+            return Seal(key.seal().open(sealed, _bound(opened.store, opened.key_kind, opened.key_id)))
+        except (Broken, ValueError):
+            if key.id != opened.key_id:
+                raise StoreKeyWrong(
+                    f"{self.path} is sealed with the key {opened.key_id}, and {self.key.where} is {key.id}"
+                ) from None
+            raise self.corrupt() from None
+
+    def _make(self) -> None:
+        private_directory(os.path.dirname(self.path))
+        key = self.key.make()
+        draft = draft_of(self.path)
+        try:
+            os.close(new_file(draft))
+            try:
+                _fill(draft, key, self.key.kind)
+            except BaseException:
+                os.unlink(draft)
+                raise
+            place(draft, self.path)
+        except OSError as error:
+            raise unwritable(self.path, error) from None
+
+    def _close(self) -> None:
+        opened, self._opened = self._opened, None
+        if opened:
+            opened.connection.close()
+
+    def _translate(self, error: BaseException | None) -> None:
+        if isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.ProgrammingError):
+            raise self._failure(error) from None
+        if isinstance(error, Broken):
+            raise self.corrupt() from None
+
+    def _failure(self, error: sqlite3.Error) -> StoreFailed:
+        # No code means that a column could not be decoded.
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        if code in UNWRITABLE:
+            return StoreUnwritable(f"{self.path} cannot be written: {error}")
+        if code in BUSY:
+            return StoreFailed(
+                f"another process has kept {self.path} for more than {PATIENCE:.0f} s",
+                hint="Find what holds it, then try again.",
+            )
+        if code == sqlite3.SQLITE_IOERR and error.sqlite_errorcode not in UNREADABLE:
+            return StoreUnwritable(f"{self.path}: {error}", hint="Look at the disk and at the system's log.")
+        return self.corrupt()
+
+
+UNWRITABLE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM})
+BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+UNREADABLE = frozenset({sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS})
+
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+_forking: list[Database] = []
+
+
+def _before_fork() -> None:
+    for database in list(_databases):
+        database.rest()
+        _forking.append(database)
+
+
+def _after_fork() -> None:
+    while _forking:
+        _forking.pop().go_on()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
+
+
+def _connected(path: str) -> sqlite3.Connection:
+    address = "".join(chr(byte) if byte in PLAIN_PATH else f"%{byte:02X}" for byte in os.fsencode(path))
+    return sqlite3.connect(
+        f"file:{address}?mode=rw", uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+    )
+
+
+def _fill(path: str, key: Key, kind: str) -> None:
+    store = os.urandom(16).hex()
+    sealed = key.seal().close(os.urandom(32), _bound(store, kind, key.id))
+    connection = _connected(path)
+    try:
+        connection.execute("PRAGMA synchronous = OFF")  # `place` syncs the whole
+        connection.execute(f"PRAGMA journal_mode = {'wal' if JOURNAL == 'wal' else 'memory'}").fetchall()
+        connection.executescript(f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA}; {TABLES}")
+        connection.execute("INSERT INTO header VALUES (?, ?, ?, ?)", (store, kind, key.id, sealed))
+    finally:
+        connection.close()
+
+
+def _bound(store: str, kind: str, key_id: str) -> bytes:
+    return about("partnerauth header", str(SCHEMA), store, kind, key_id)

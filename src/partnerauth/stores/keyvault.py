@@ -1,0 +1,256 @@
+"""Azure Key Vault as a store: one secret for each name, its value bare so that other tools can read it.
+
+The vault has no write on condition: versions are only added, and the one added last is current. So a write reads first,
+adds, and reads again; who then sees another's version on top has lost. Of two that read the same version the slower one
+may still cover the other's unawares: the lock keeps that from happening on one machine. Versions that were written over
+are disabled, for their values stay readable otherwise.
+
+Sources: Key Vault REST reference (secrets), "About Key Vault secrets" (limits), "Soft-delete overview".
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from hmac import digest
+from typing import TYPE_CHECKING, TypeVar
+
+from partnerauth.errors import Misconfigured, StoreConflict, StoreFailed, StoreUnwritable
+from partnerauth.hidden import Hidden
+from partnerauth.stores.lock import FileLock
+from partnerauth.stores.store import Entry, conflict, proper
+
+if TYPE_CHECKING:
+    from azure.core.exceptions import AzureError
+    from azure.keyvault.secrets import KeyVaultSecret, SecretClient
+
+T = TypeVar("T")
+
+CONTENT_TYPE = "application/vnd.partnerauth.secret"
+MOST_TAGS = 15
+LONGEST_TAG = 256
+PROBE = "partnerauth-check"
+PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0)
+"""Before each try of a write: a deletion or a recovery under way takes seconds (up to a minute was seen)."""
+
+# The inner codes of a 403 that no role mends.
+CLOSED_NETWORK = frozenset({"ForbiddenByFirewall", "ForbiddenByConnection"})
+DISABLED = "SecretDisabled"
+DELETED = "ObjectIsDeletedButRecoverable"
+IN_PASSING = frozenset({"ObjectIsBeingDeleted", "ObjectIsBeingRecovered"})
+
+
+class KeyVaultStore:
+    """Secrets in one vault, over the official client, handed in ready.
+
+    `locks` is a directory of ours for the locks, `pause` how to wait. What the client's credential raises goes through.
+    """
+
+    plain = True
+
+    def __init__(self, client: SecretClient, locks: str, pause: Callable[[float], None] = time.sleep) -> None:
+        self.id = str(client.vault_url)
+        self._client = client
+        self._locks = locks
+        self._pause = pause
+
+    def read(self, name: str) -> Entry | None:
+        """The current version, whoever wrote it; None where there is none or where it is disabled."""
+        name = proper(name)
+        try:
+            return _entry(name, self._ask(lambda: self._client.get_secret(name)))
+        except StoreFailed as failure:
+            if failure.status == 404 or failure.code == DISABLED:
+                return None
+            raise
+
+    def write(self, name: str, value: Hidden, tags: Mapping[str, str], expected: str | None) -> Entry:
+        """Add a version where `expected` is the current one, and disable that.
+
+        Raises `StoreConflict` where another is current, before or after. A deleted secret is recovered first.
+        """
+        name = proper(name)
+        _fits(tags)
+        there = self._expect(name, expected)
+        added, recovered = self._add(name, value, tags, expected)
+        entry = self.read(name)
+        if entry is None or _id(entry.version) != added:
+            raise conflict(name)
+        if recovered:
+            self._disable_all(name, but=added)
+        elif there:
+            self._disable(name, _id(there.version))
+        return entry
+
+    def mark(self, name: str, tags: Mapping[str, str], expected: str) -> Entry:
+        """Put `tags` in place of the tags of the current version; no new version, but another `Entry.version`."""
+        name = proper(name)
+        _fits(tags)
+        self._expect(name, expected)
+        self._ask(lambda: self._client.update_secret_properties(name, _id(expected), tags=dict(tags)))
+        entry = self.read(name)
+        if entry is None or _id(entry.version) != _id(expected) or entry.tags != tags:
+            raise conflict(name)
+        return entry
+
+    def list(self) -> list[Entry]:
+        """Every enabled entry that we wrote, its value hidden away. Versions are empty: no listing tells them."""
+        entries = [
+            Entry(str(found.name).lower(), Hidden(""), "", dict(found.tags or {}))
+            for found in self._ask(lambda: list(self._client.list_properties_of_secrets()))
+            if found.content_type == CONTENT_TYPE and found.enabled is not False and found.name != PROBE
+        ]
+        return sorted(entries, key=lambda entry: entry.name)
+
+    def forget(self, name: str) -> None:
+        """Disable every version and delete the secret (softly, as vaults do). One of the two must be allowed."""
+        name = proper(name)
+        disabled = self._disable_all(name)
+        try:
+            self._ask(lambda: self._client.begin_delete_secret(name))
+        except StoreFailed as failure:
+            gone = failure.status == 404 or failure.code in IN_PASSING
+            if not gone and not (failure.status == 403 and disabled):
+                raise
+
+    def fingerprint(self, value: Hidden) -> str:
+        """128 bits of an HMAC under the vault's address: no secret, for a token is too long to be guessed."""
+        return digest(self.id.encode(), value.reveal().encode("utf-8", "surrogatepass"), "sha256")[:16].hex()
+
+    def check(self) -> None:
+        """Make sure that the vault can be written, by a disabled secret of its own name. Raises `StoreFailed`."""
+        self._add(PROBE, Hidden("nothing secret"), {}, None, enabled=False)
+
+    def explain(self) -> Mapping[str, str]:
+        """What this store is and where it lies, for people."""
+        return {
+            "kind": "keyvault",
+            "id": self.id,
+            "values": "bare, so that other tools can read them",
+            "locks": self._locks,
+        }
+
+    def lock(self, name: str) -> FileLock:
+        """A new lock of that name on this machine. Other machines are not held off."""
+        return FileLock(self._locks, f"{self.id}\n{name}")
+
+    def _expect(self, name: str, expected: str | None) -> Entry | None:
+        there = self.read(name)
+        if (there.version if there else None) != expected:
+            raise conflict(name)
+        return there
+
+    def _add(
+        self, name: str, value: Hidden, tags: Mapping[str, str], expected: str | None, *, enabled: bool = True
+    ) -> tuple[str, bool]:
+        """The id of the version added, and whether the secret had to be recovered."""
+        recovered = False
+        for pause in PAUSES:
+            if pause:
+                self._pause(pause)
+            try:
+                added = self._ask(
+                    lambda: self._client.set_secret(
+                        name, value.reveal(), tags=dict(tags), content_type=CONTENT_TYPE, enabled=enabled
+                    )
+                )
+            except StoreConflict as failure:
+                if failure.code == DELETED:
+                    recovered = self._recover(name) or recovered
+                elif failure.code not in IN_PASSING and name != PROBE:
+                    self._expect(name, expected)
+            else:
+                return str(added.properties.version), recovered
+        raise StoreUnwritable(
+            f"{self.id} keeps refusing to write '{name}': it is being deleted, recovered or written by somebody else",
+            hint="Wait a minute, then try again; look for other programs that write the same secret.",
+        )
+
+    def _recover(self, name: str) -> bool:
+        try:
+            self._ask(lambda: self._client.begin_recover_deleted_secret(name))
+        except StoreFailed as failure:
+            if failure.status not in {404, 409}:
+                raise
+            return False
+        return True
+
+    def _disable_all(self, name: str, but: str = "") -> bool:
+        """Whether no version but `but` is enabled any more."""
+        try:
+            found = self._ask(lambda: list(self._client.list_properties_of_secret_versions(name)))
+            versions = [str(one.version) for one in found if one.enabled is not False]
+        except StoreFailed:
+            current = None if but else self.read(name)
+            versions = [_id(current.version)] if current else []
+        done = [self._disable(name, version) for version in versions if version != but]
+        return all(done)
+
+    def _disable(self, name: str, version: str) -> bool:
+        try:
+            self._ask(lambda: self._client.update_secret_properties(name, version, enabled=False))
+        except StoreFailed:
+            return False  # a tidier vault is not worth a failed renewal
+        return True
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        from azure.core.exceptions import AzureError
+
+        try:
+            return call()
+        except AzureError as error:
+            failure = self._failure(error)
+        except ValueError:
+            failure = StoreFailed(
+                f"{self.id} did not answer as a key vault of this cloud does",
+                hint="Check the vault's name and the cloud.",
+            )
+        raise failure  # out here, so that it does not drag the request along
+
+    def _failure(self, error: AzureError) -> StoreFailed:
+        status = getattr(error, "status_code", None)
+        body = getattr(error, "error", None)
+        inner = (getattr(body, "innererror", None) or {}).get("code")
+        code = str(inner or getattr(body, "code", None) or "")
+        if status == 409:
+            return StoreConflict(f"{self.id} refused to write now", code=code, status=status)
+        said, hint = f"{self.id} answered {status} {code}".rstrip(), ""
+        retry_after: float | None = None
+        if status is None:
+            said = f"{self.id} did not answer ({type(error).__name__})"
+            hint = "Check the network, the proxy, the vault's name and its certificate."
+        elif status == 401:
+            hint = "The vault does not accept the token: check that it belongs to the application's tenant and cloud."
+        elif status == 403 and code in CLOSED_NETWORK:
+            hint = "The vault's network settings keep this machine out: allow its address, or use the private link."
+        elif status == 403:
+            hint = "Give the application the role Key Vault Secrets Officer on the vault; that takes up to ten minutes."
+        elif status == 429:
+            retry_after = _seconds(error)
+            hint = "The vault is asked too often: wait, then ask less often."
+        return StoreFailed(said, hint=hint, code=code or None, status=status, retry_after=retry_after)
+
+
+def _entry(name: str, secret: KeyVaultSecret) -> Entry:
+    tags = dict(secret.properties.tags or {})
+    # Marks do not make a version of the vault's, but they must make one of ours.
+    told = sha256(json.dumps(tags, sort_keys=True).encode()).hexdigest()[:16]
+    return Entry(name, Hidden(secret.value or ""), f"{secret.properties.version}.{told}", tags)
+
+
+def _id(version: str) -> str:
+    return version.partition(".")[0]
+
+
+def _fits(tags: Mapping[str, str]) -> None:
+    if len(tags) > MOST_TAGS or any(len(text) > LONGEST_TAG for pair in tags.items() for text in pair):
+        raise Misconfigured(
+            f"a key vault takes at most {MOST_TAGS} tags of {LONGEST_TAG} characters, and these are more"
+        )
+
+
+def _seconds(error: AzureError) -> float | None:
+    text = str(getattr(getattr(error, "response", None), "headers", {}).get("Retry-After", ""))
+    return float(text) if text.isascii() and text.isdigit() else None
