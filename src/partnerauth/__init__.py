@@ -1,21 +1,41 @@
 """The Secure Application Model for Microsoft Partner Center: consent once, keep the token alive, call the APIs.
 
-Unofficial, not affiliated with Microsoft. What is public is listed here; each name is loaded when it is first used, so that
-`import partnerauth` costs next to nothing.
+Unofficial, not affiliated with Microsoft. What is public is listed here; each name is loaded when it is first used, so
+that `import partnerauth` costs next to nothing.
 """
 
-TYPE_CHECKING = False  # a type checker takes it for `typing.TYPE_CHECKING`; importing that would cost more than all the rest
+TYPE_CHECKING = (
+    False  # a type checker takes it for `typing.TYPE_CHECKING`; importing that would cost more than all the rest
+)
 if TYPE_CHECKING:
     from partnerauth.cloud import (
         CHINA as CHINA,
+    )
+    from partnerauth.cloud import (
         GERMANY as GERMANY,
+    )
+    from partnerauth.cloud import (
         GLOBAL as GLOBAL,
+    )
+    from partnerauth.cloud import (
         US_GOVERNMENT as US_GOVERNMENT,
+    )
+    from partnerauth.cloud import (
         Api as Api,
+    )
+    from partnerauth.cloud import (
         Authority as Authority,
+    )
+    from partnerauth.cloud import (
         Cloud as Cloud,
+    )
+    from partnerauth.cloud import (
         Dialect as Dialect,
+    )
+    from partnerauth.cloud import (
         Resource as Resource,
+    )
+    from partnerauth.cloud import (
         emulated as emulated,
     )
     from partnerauth.consent.book import ConsentBook as ConsentBook
@@ -25,27 +45,53 @@ if TYPE_CHECKING:
     from partnerauth.emulator.emulator import Emulator as Emulator
     from partnerauth.errors import (
         ConsentNeeded as ConsentNeeded,
+    )
+    from partnerauth.errors import (
         MfaMissing as MfaMissing,
+    )
+    from partnerauth.errors import (
         Misconfigured as Misconfigured,
+    )
+    from partnerauth.errors import (
         PartnerAuthError as PartnerAuthError,
+    )
+    from partnerauth.errors import (
         Refused as Refused,
+    )
+    from partnerauth.errors import (
         StoreFailed as StoreFailed,
+    )
+    from partnerauth.errors import (
         Unreachable as Unreachable,
     )
-    from partnerauth.flow import Flow as Flow, arun as arun, run as run
+    from partnerauth.flow import Flow as Flow
+    from partnerauth.flow import arun as arun
+    from partnerauth.flow import run as run
     from partnerauth.hidden import Hidden as Hidden
     from partnerauth.oauth.application import (
         Application as Application,
+    )
+    from partnerauth.oauth.application import (
         Certificate as Certificate,
+    )
+    from partnerauth.oauth.application import (
         Public as Public,
+    )
+    from partnerauth.oauth.application import (
         Secret as Secret,
     )
-    from partnerauth.oauth.authorize import AuthorizeResponse as AuthorizeResponse, Ticket as Ticket
-    from partnerauth.oauth.evidence import Evidence as Evidence, Mfa as Mfa, read_access_token as read_access_token
+    from partnerauth.oauth.authorize import AuthorizeResponse as AuthorizeResponse
+    from partnerauth.oauth.authorize import Ticket as Ticket
+    from partnerauth.oauth.evidence import Evidence as Evidence
+    from partnerauth.oauth.evidence import Mfa as Mfa
+    from partnerauth.oauth.evidence import read_access_token as read_access_token
     from partnerauth.oauth.refusals import explain as explain
-    from partnerauth.oauth.sources import AppOnly as AppOnly, PasswordUser as PasswordUser, TokenSource as TokenSource
+    from partnerauth.oauth.sources import AppOnly as AppOnly
+    from partnerauth.oauth.sources import PasswordUser as PasswordUser
+    from partnerauth.oauth.sources import TokenSource as TokenSource
     from partnerauth.oauth.tokens import TokenSet as TokenSet
-    from partnerauth.session import AsyncSession as AsyncSession, Session as Session
+    from partnerauth.session import AsyncSession as AsyncSession
+    from partnerauth.session import Session as Session
     from partnerauth.stores.file import FileStore as FileStore
     from partnerauth.stores.key import KeyFile as KeyFile
     from partnerauth.stores.keyvault import KeyVaultStore as KeyVaultStore

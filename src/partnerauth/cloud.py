@@ -1,6 +1,7 @@
 """National clouds: where one signs in, which APIs there are, and that none is mixed with another.
 
-Sources: Microsoft Entra "National clouds"; Partner Center "REST URLs"; the seed document "Partner Center authentication".
+Sources: Microsoft Entra "National clouds"; Partner Center "REST URLs"; the seed document "Partner Center
+authentication".
 """
 
 from __future__ import annotations
@@ -54,8 +55,9 @@ SHARED_TENANTS = ("common", "organizations", "consumers")
 class Cloud:
     """One national cloud, or one emulated world.
 
-    `sign_in` is the origin of the sign-in service, `aliases` other hosts of the same service, `apis` what can be asked for,
-    `v1_issuers` and `v2_issuers` what tokens may name as their issuer, with `{tid}` in it. `closed` says why it is no more.
+    `sign_in` is the origin of the sign-in service, `aliases` other hosts of the same service, `apis` what can be asked
+    for, `v1_issuers` and `v2_issuers` what tokens may name as their issuer, with `{tid}` in it. `closed` says why it
+    is no more.
     """
 
     name: str
@@ -67,6 +69,13 @@ class Cloud:
     v2_issuers: tuple[str, ...] = field(repr=False)
     closed: str = ""
     emulated: bool = False
+    impersonated: bool = False
+    """Whether an emulator may answer under the real names; only a variable says so, for one process."""
+
+    @property
+    def takes_emulated_tokens(self) -> bool:
+        """Whether a token that an emulator issued may be used here."""
+        return self.emulated or self.impersonated
 
     def resource(self, api: Api) -> Resource:
         """The API in this cloud. Raises `Misconfigured` where the cloud has none."""
@@ -100,11 +109,19 @@ class Cloud:
         if vault and self._is_vault(address):
             return vault
         for other in CLOUDS.values():
-            if other is not self and not self.emulated and any(_within(address, r.address) for r in other.apis.values()):
-                raise CloudMixed(f"{_origin(address)} belongs to the {other.name} cloud, and this is the {self.name} cloud")
+            if (
+                other is not self
+                and not self.emulated
+                and any(_within(address, r.address) for r in other.apis.values())
+            ):
+                raise CloudMixed(
+                    f"{_origin(address)} belongs to the {other.name} cloud, and this is the {self.name} cloud"
+                )
         raise Misconfigured(
             f"{_origin(address)} is no API of the {self.name} cloud",
-            hint="Name one of: " + ", ".join(sorted(api.value for api in self.apis)) + ", or an address of one of them.",
+            hint="Name one of: "
+            + ", ".join(sorted(api.value for api in self.apis))
+            + ", or an address of one of them.",
         )
 
     def _is_vault(self, address: str) -> bool:
@@ -112,7 +129,9 @@ class Cloud:
         if self.emulated:
             first = parts.path.lstrip("/").split("/")[0]
             return _origin(address) == self.sign_in and first.endswith(self.vault_suffix)
-        return parts.scheme == "https" and parts.port in (None, 443) and (parts.hostname or "").endswith(self.vault_suffix)
+        return (
+            parts.scheme == "https" and parts.port in (None, 443) and (parts.hostname or "").endswith(self.vault_suffix)
+        )
 
     def authority(self, tenant: str, *, forced: bool = False) -> Authority:
         """A tenant's sign-in address: a GUID, a domain, `organizations` or `common`.

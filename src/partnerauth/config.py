@@ -1,8 +1,8 @@
 """From flags, variables and files to an application, a store, a source and a session.
 
 A setting comes from the first that has it: a flag, a variable `PARTNERAUTH_*`, `./partnerauth.toml`, the user's own
-`partnerauth/partnerauth.toml` in the platform's configuration directory. A file in the working directory may be anybody's:
-it may not say where secrets go, so naming the cloud, an authority to trust or a store there is an error.
+`partnerauth/partnerauth.toml` in the platform's configuration directory. A file in the working directory may be
+anybody's: it may not say where secrets go, so naming the cloud, an authority to trust or a store there is an error.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +52,7 @@ SETTINGS: Mapping[str, str] = {
 """Every setting and what it is; the reference page is held against this table."""
 
 NOT_FROM_HERE = frozenset({"cloud", "ca", "store", "store_key", "shelf"})
-INLINE_SECRETS = {"client_secret": "client_secret_file", "password": "password_file"}  # noqa: S105  # names of settings
+INLINE_SECRETS = {"client_secret": "client_secret_file", "password": "password_file"}  # names of settings
 MOST_SECRET_BYTES = 16_384
 
 
@@ -101,7 +101,7 @@ class Settings:
         for origin, layer in layers:
             values |= layer
             origins |= dict.fromkeys(layer, origin)
-        named = {"client_secret": "CLIENT_SECRET", "password": "PASSWORD"}  # noqa: S105  # names of variables
+        named = {"client_secret": "CLIENT_SECRET", "password": "PASSWORD"}  # names of variables
         secrets = {name: Hidden(env[PREFIX + key]) for name, key in named.items() if env.get(PREFIX + key)}
         return cls(values, origins, secrets, dict(env))
 
@@ -124,7 +124,8 @@ class Settings:
     @cached_property
     def cloud(self) -> Cloud:
         """The cloud in use."""
-        return cloud_named(self.get("cloud", "global"))
+        cloud = cloud_named(self.get("cloud", "global"))
+        return replace(cloud, impersonated=True) if self.env.get(PREFIX + "EMULATED") == "1" else cloud
 
     @property
     def dialect(self) -> Dialect:
@@ -197,7 +198,7 @@ class Settings:
         return Session(ca=self.get("ca") or None, shelf=self.shelf, clock=self.clock)
 
     def user(self, tenant: str = "") -> AppUser:
-        """App + user, by the stored consent. `tenant` may be a customer's, where the configured one is the partner's."""
+        """App + user, by the stored consent. `tenant` may be a customer's where the partner's is configured."""
         from partnerauth.consent.user import AppUser
 
         home = self.get("tenant") if self.origins.get("tenant") != "the command line" else ""
@@ -290,10 +291,14 @@ def _file(path: Path, *, trusted: bool) -> dict[str, str]:
     values = {}
     for name, value in table.items():
         if name in INLINE_SECRETS:
-            raise Misconfigured(f"{path} holds a secret ({name})", hint=f"Put it into a file and name that as {INLINE_SECRETS[name]}.")
+            raise Misconfigured(
+                f"{path} holds a secret ({name})", hint=f"Put it into a file and name that as {INLINE_SECRETS[name]}."
+            )
         if name not in SETTINGS:
             near = difflib.get_close_matches(name, SETTINGS, 1)
-            raise Misconfigured(f"{path} has an unknown setting '{name[:40]}'", hint=f"Did you mean {near[0]}?" if near else "")
+            raise Misconfigured(
+                f"{path} has an unknown setting '{name[:40]}'", hint=f"Did you mean {near[0]}?" if near else ""
+            )
         if not isinstance(value, str):
             raise Misconfigured(f"{path}: {name} is no text", hint="Write it in quotes.")
         if not trusted and name in NOT_FROM_HERE:

@@ -47,8 +47,9 @@ from typing import ClassVar
 class PartnerAuthError(Exception):
     """Something this library does not get past by itself.
 
-    `hint` says what to do next. `code` is an AADSTS or Partner Center code where one was given; `correlation_id` is what
-    Microsoft's support asks for; `retry_after` is in seconds; `claims` is a claims challenge (JSON text) to sign in with.
+    `hint` says what to do next. `code` is an AADSTS or Partner Center code where one was given; `correlation_id` is
+    what Microsoft's support asks for; `retry_after` is in seconds; `claims` is a claims challenge (JSON text) to sign
+    in with.
     """
 
     exit_code: ClassVar[int] = 1

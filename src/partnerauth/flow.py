@@ -1,8 +1,9 @@
 """A conversation without the network.
 
 A flow is a generator that yields what it needs from the outside, is handed the answer, and returns a value. It asks for
-just three kinds of thing, always by `yield from`: `ask` (a request, answered by a response), `work` (a piece of blocking
-local work), `wait` (a pause). Whoever runs it decides how that is done: `run` in place, `arun` in an event loop.
+just three kinds of thing, always by `yield from`: `ask` (a request, answered by a response), `work` (a piece of
+blocking local work), `wait` (a pause). Whoever runs it decides how that is done: `run` in place, `arun` in an event
+loop.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias, TypeVar, cast
 
 from partnerauth.errors import Unreachable
@@ -102,7 +104,7 @@ def run(flow: Flow[T], send: Send, pause: Callable[[float], None] = time.sleep) 
             case Wait(seconds):
                 return pause(seconds)
 
-    step: Callable[[], Effect] = lambda: next(flow)
+    step: Callable[[], Effect] = partial(next, flow)
     while True:
         try:
             effect = step()
@@ -110,10 +112,10 @@ def run(flow: Flow[T], send: Send, pause: Callable[[float], None] = time.sleep) 
             return cast(T, done.value)
         try:
             value = answer(effect)
-        except BaseException as error:
-            step = _throwing(flow, error)
+        except BaseException as error:  # noqa: BLE001  # the flow decides
+            step = partial(flow.throw, error)
         else:
-            step = _sending(flow, value)
+            step = partial(flow.send, value)
 
 
 async def arun(flow: Flow[T], send: AsyncSend, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> T:
@@ -131,7 +133,7 @@ async def arun(flow: Flow[T], send: AsyncSend, pause: Callable[[float], Awaitabl
             case Wait(seconds):
                 return await pause(seconds)
 
-    step: Callable[[], Effect] = lambda: next(flow)
+    step: Callable[[], Effect] = partial(next, flow)
     while True:
         try:
             effect = step()
@@ -139,10 +141,10 @@ async def arun(flow: Flow[T], send: AsyncSend, pause: Callable[[float], Awaitabl
             return cast(T, done.value)
         try:
             value = await answer(effect)
-        except BaseException as error:
-            step = _throwing(flow, error)
+        except BaseException as error:  # noqa: BLE001  # the flow decides
+            step = partial(flow.throw, error)
         else:
-            step = _sending(flow, value)
+            step = partial(flow.send, value)
 
 
 async def _finished(task: asyncio.Future[T]) -> T:
@@ -157,11 +159,3 @@ async def _finished(task: asyncio.Future[T]) -> T:
         if not task.cancelled():
             task.exception()
         raise
-
-
-def _sending(flow: Flow[T], value: Any) -> Callable[[], Effect]:
-    return lambda: flow.send(value)
-
-
-def _throwing(flow: Flow[T], error: BaseException) -> Callable[[], Effect]:
-    return lambda: flow.throw(error)

@@ -19,7 +19,7 @@ class Hidden:
         self._text = text
 
     def reveal(self) -> str:
-        """The text itself. Few rooms may call this: whoever writes a request, seals a value or shows a token on demand."""
+        """The text itself, for the few rooms that write a request, seal a value or print a token on demand."""
         return self._text
 
     def __repr__(self) -> str:
@@ -33,7 +33,9 @@ class Hidden:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Hidden):
             return NotImplemented
-        return compare_digest(self._text.encode(), other._text.encode())
+        # A lone surrogate must not raise: the error about it would carry the text.
+        own, others = (text.encode("utf-8", "surrogatepass") for text in (self._text, other._text))
+        return compare_digest(own, others)
 
     def __hash__(self) -> int:
         return hash((Hidden, self._text))

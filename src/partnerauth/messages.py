@@ -1,4 +1,4 @@
-"""HTTP messages as plain frozen values, the same for client and emulator. Neither prints its body or its credentials."""
+"""HTTP messages as plain frozen values, the same for client and emulator; none prints its body."""
 
 from __future__ import annotations
 
@@ -102,7 +102,10 @@ class Request:
         return _decode(self.body)
 
     def __repr__(self) -> str:
-        parts = urlsplit(self.url)
+        try:
+            parts = urlsplit(self.url)
+        except ValueError:
+            return f"<Request {self.method} to no address>"
         return f"<Request {self.method} {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}>"
 
 
@@ -140,7 +143,7 @@ class Response:
 
     @property
     def retry_after(self) -> float | None:
-        """The seconds of `Retry-After`, if it is there as a number (RFC 9110 10.2.3; dates are not sent by these services)."""
+        """The seconds of `Retry-After` (RFC 9110 10.2.3), if it is there as a number; these services send no dates."""
         text = self.header("Retry-After").strip()
         return float(text) if text.isascii() and text.isdigit() and len(text) < 9 else None
 

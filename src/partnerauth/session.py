@@ -94,7 +94,9 @@ class _Shelving:
         try:
             yield from work("shelve", lambda: shelf.put(name, frozen, tokens.expires_at, now))
         except StoreFailed as error:
-            log.warning("the access token could not be shelved (%s); the next process asks for one", type(error).__name__)
+            log.warning(
+                "the access token could not be shelved (%s); the next process asks for one", type(error).__name__
+            )
 
     def _keep(self, source: TokenSource, resource: Resource, tokens: TokenSet) -> None:
         left = (tokens.expires_at - self._clock.now()).total_seconds()
@@ -136,7 +138,8 @@ class Session(_Shelving):
     def token(self, source: TokenSource, target: Resource | Api) -> TokenSet:
         """An access token of `source` for an API: from the shelf, or a new one.
 
-        Raises what the source raises (a subclass of `PartnerAuthError`); all who wait for one flight get the same error.
+        Raises what the source raises (a subclass of `PartnerAuthError`); all who wait for one flight get the same
+        error.
         """
         kept = self._kept.get((source.identity, target))  # type: ignore[arg-type]  # an Api is never a key
         if kept is not None and self._ticks() < kept.fresh:
@@ -150,7 +153,7 @@ class Session(_Shelving):
         return self._fly(source, resource, claims)
 
     def handle(self, source: TokenSource, target: Resource | Api) -> Callable[[], Hidden]:
-        """A function that gives the access token of `source` for an API each time it is called: the shortest way to it."""
+        """A function that gives the access token of `source` for an API at each call: the shortest way to it."""
         resource = self._resource(source, target)
         ticks, key, kept_by, renew = self._ticks, (source.identity, resource), self._kept, self.token
 
@@ -163,7 +166,7 @@ class Session(_Shelving):
         return bearer
 
     def call(self, source: TokenSource, call: Call[T]) -> T:
-        """What an API answers to `call`, asked with a token of `source`. Raises `ApiRefused` and what `token` raises."""
+        """What an API answers to `call`, asked with a token of `source`. Raises `ApiRefused` and as `token` does."""
         from partnerauth.apis.perform import perform
 
         resource = source.cloud.resource(call.api)
@@ -195,7 +198,9 @@ class Session(_Shelving):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def _sender(self) -> Send:
@@ -221,7 +226,7 @@ class Session(_Shelving):
         if leading:
             try:
                 flight.set_result(self.run(self._fetch(source, resource, claims)))
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001  # raised again for all who wait
                 flight.set_exception(error)
             finally:
                 with self._lock:

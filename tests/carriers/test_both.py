@@ -24,7 +24,9 @@ MakeRude = Callable[..., Rude]
 
 
 def test_a_form_arrives_as_it_was_written_and_with_nothing_else(make: MakeCarrier, server: Server, echo: Echo) -> None:
-    request = Request.form(f"{server.url}/common/oauth2/token?a=1&b=%2f|", {"grant_type": "x"}, (("X-A", "1"), ("X-A", "2")))
+    request = Request.form(
+        f"{server.url}/common/oauth2/token?a=1&b=%2f|", {"grant_type": "x"}, (("X-A", "1"), ("X-A", "2"))
+    )
 
     response = make(server.ca).send(request)
 
@@ -141,7 +143,11 @@ FAILURES = {
     "no last chunk": (OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n", Unreadable, "broke off"),
     "no chunk": (OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", Unreachable, "localhost"),
     "no end": (OK + b"\r\nwho knows", Unreadable, "where its answer ends"),
-    "half packed": (OK + b"Content-Encoding: gzip\r\nContent-Length: 9\r\n\r\n" + gzip.compress(b"{}")[:9], Unreadable, "broke off"),
+    "half packed": (
+        OK + b"Content-Encoding: gzip\r\nContent-Length: 9\r\n\r\n" + gzip.compress(b"{}")[:9],
+        Unreadable,
+        "broke off",
+    ),
     "not packed": (OK + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", Unreadable, "damaged"),
     "packed strangely": (OK + b"Content-Encoding: br\r\nContent-Length: 2\r\n\r\n{}", Unreadable, "not asked for"),
     "too long": (OK + b"Content-Length: 99999999\r\n\r\n" + b"x" * (MOST_BYTES + 9), Unreadable, "more than 16 MiB"),
@@ -231,9 +237,9 @@ def test_a_certificate_that_ended_is_not_trusted(make: MakeCarrier, rude: MakeRu
 def test_old_tls_is_refused(make: MakeCarrier, rude: MakeRude, certificates: Certificates) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         context.minimum_version = ssl.TLSVersion.TLSv1_1
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         context.maximum_version = ssl.TLSVersion.TLSv1_1
     context.load_cert_chain(certificates.bundle.parent / "local.pem")
 
@@ -262,15 +268,16 @@ def test_secrets_stay_out_of_logs_and_failures(
         told.append(carrier.send(request))
     except Unreachable as failure:
         told += [failure, failure.__context__, failure.__cause__]
-        assert path != "/"
-        assert failure.__context__ is None
 
+    assert isinstance(told[-1], Response) if path == "/" else told[-2:] == [None, None]
     for text in (*map(repr, told), *map(str, told), caplog.text):
         assert token not in text
         assert code not in text
 
 
-def test_a_secret_that_cannot_be_sent_is_not_quoted(make: MakeCarrier, server: Server, canary: Canary, echo: Echo) -> None:
+def test_a_secret_that_cannot_be_sent_is_not_quoted(
+    make: MakeCarrier, server: Server, canary: Canary, echo: Echo
+) -> None:
     token = canary("token")
 
     for value in (f"Bearer {token}\r\nX: y", f"Bearer {token}é"):

@@ -89,8 +89,10 @@ class AsyncSourceCredential:
 
 
 def resource_of(scopes: tuple[str, ...]) -> Resource:
-    """The resource of a scope. A doubled slash before `.default` belongs, once, to the identifier (Entra "scopes-oidc")."""
+    """The resource of a scope; of a doubled slash before `.default`, one belongs to it (Entra "scopes-oidc")."""
     if len(scopes) != 1:
-        raise Misconfigured(f"a token is for one scope, not for {len(scopes)}", hint="Ask for one '{resource}/.default'.")
+        raise Misconfigured(
+            f"a token is for one scope, not for {len(scopes)}", hint="Ask for one '{resource}/.default'."
+        )
     identifier, _, _ = scopes[0].rpartition("/")
     return Resource(identifier or scopes[0], identifier or scopes[0])

@@ -24,6 +24,7 @@ class SourceAuth(AuthBase):
         self._only = only
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Called by requests before it sends."""
         resource = resource_for(self._source, request.url or "", self._only)
         token = self._session.token(self._source, resource).access_token
         request.headers["Authorization"] = f"Bearer {token.reveal()}"

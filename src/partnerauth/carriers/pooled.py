@@ -22,6 +22,8 @@ from partnerauth.messages import Request, Response
 _mine = threading.local()
 logging.getLogger("urllib3.connectionpool").addFilter(lambda _: not getattr(_mine, "sending", False))
 
+_NEVER = urllib3.Retry(total=False, redirect=False)
+
 CONNECTIONS = 64
 """How many connections to one host are kept for the next request."""
 
@@ -70,7 +72,7 @@ class SyncCarrier:
                 letter.target,
                 body=letter.body or None,
                 headers=headers,
-                retries=False,
+                retries=_NEVER,
                 redirect=False,
                 assert_same_host=False,
                 preload_content=False,

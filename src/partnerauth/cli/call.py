@@ -94,7 +94,9 @@ def _body(given: str) -> Any:
     try:
         return msgspec.json.decode(content)
     except msgspec.DecodeError:
-        raise Misconfigured("the body is no JSON", hint='Give JSON: --body \'{"name": "value"}\', @file or -.') from None
+        raise Misconfigured(
+            "the body is no JSON", hint='Give JSON: --body \'{"name": "value"}\', @file or -.'
+        ) from None
 
 
 def _gathered(settings: Settings, kind: str, asked: Call[Any]) -> Any:

@@ -62,8 +62,8 @@ class Root(click.Group):
 def command(verbose: bool) -> None:
     """The Secure Application Model for Microsoft Partner Center.
 
-    Consent once with MFA, keep the refresh token safe and alive, hand out access tokens. Unofficial, not affiliated with
-    Microsoft.
+    Consent once with MFA, keep the refresh token safe and alive, hand out access tokens. Unofficial, not affiliated
+    with Microsoft.
     """
     if verbose:
         import logging

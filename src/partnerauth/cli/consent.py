@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 def consent(settings: Settings, **given: Any) -> None:
     """Get a consent from a person with MFA, and keep it.
 
-    Opens the sign-in page in a browser. The person must be an agent of the partner's tenant with MFA. What comes back is
-    judged before anything is stored: tenant, person, id_token, MFA.
+    Opens the sign-in page in a browser. The person must be an agent of the partner's tenant with MFA. What comes back
+    is judged before anything is stored: tenant, person, id_token, MFA.
     """
     from partnerauth.cli.output import print_json
 
@@ -131,7 +131,9 @@ def _paste(settings: Settings, first: FirstConsent, facts: dict[str, str], promp
     from partnerauth.oauth.authorize import OOB, AuthorizeResponse
 
     ticket = _ticket(settings, settings.get("redirect_uri", OOB), facts)
-    click.echo("Open this link in a browser, sign in, and paste what you come to (the address, or the text shown):", err=True)
+    click.echo(
+        "Open this link in a browser, sign in, and paste what you come to (the address, or the text shown):", err=True
+    )
     click.echo(ticket.request(_asked(first), prompt=prompt).to(ticket.authority), err=True)
     pasted = click.prompt("", prompt_suffix="> ", err=True, hide_input=False).strip()
     fields = read_pasted(pasted)

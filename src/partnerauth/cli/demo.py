@@ -10,8 +10,8 @@ import click
 def demo(brief: bool) -> None:
     """The whole story on this machine, step by step: what each document of the model describes.
 
-    Starts an emulator of its own in a temporary directory, and needs no account and no network. Exit code 0 only if each
-    step really held.
+    Starts an emulator of its own in a temporary directory, and needs no account and no network. Exit code 0 only if
+    each step really held.
     """
     from partnerauth.cli.stage import Stage
     from partnerauth.cli.story import tell

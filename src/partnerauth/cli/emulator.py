@@ -23,12 +23,11 @@ if TYPE_CHECKING:
 @click.option("--policies", type=click.Choice(["never", "today"]), help="Whether the policies of now hold.")
 @click.option("--directory", metavar="PATH", help="Where certificates and signing keys are kept.")
 @as_json
-def emulator(
-    port: int, host: str, world: str | None, policies: str | None, directory: str | None, json_: bool
-) -> None:
+def emulator(port: int, host: str, world: str | None, policies: str | None, directory: str | None, json_: bool) -> None:
     """The Partner Center world in one local process: Entra ID, Key Vault, Partner Center, Referrals, Graph.
 
-    Prints one line when it is ready: its address, the PEM file to trust, the address of its control API. SIGTERM ends it.
+    Prints one line when it is ready: its address, the PEM file to trust, the address of its control API. SIGTERM ends
+    it.
     """
     from partnerauth.config import data_directory
     from partnerauth.emulator.emulator import Emulator

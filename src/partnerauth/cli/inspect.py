@@ -115,7 +115,8 @@ def _text(file: str) -> str:
     except OSError as error:
         # The name is not repeated: somebody may have given the token itself as the argument.
         raise Misconfigured(
-            f"the file cannot be read ({error.strerror})", hint="Give a file's name, or - and the token on standard input."
+            f"the file cannot be read ({error.strerror})",
+            hint="Give a file's name, or - and the token on standard input.",
         ) from None
     except UnicodeDecodeError:
         raise Misconfigured("the file holds no text") from None

@@ -1,4 +1,4 @@
-"""Where the demonstration is played: a temporary directory, an emulator as a child process, and what the audience sees."""
+"""Where the demonstration is played: a temporary directory, an emulator as child process, what the audience sees."""
 
 from __future__ import annotations
 
@@ -64,14 +64,26 @@ class Stage:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._exit.close()
 
     def _start(self) -> dict[str, str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PARTNERAUTH_")}
         environment["HOME"] = str(self.directory)
         child = subprocess.Popen(  # noqa: S603  # our own command
-            [sys.executable, "-m", "partnerauth", "emulator", "--port", "0", "--json", "--directory", self.directory / "emulator"],
+            [
+                sys.executable,
+                "-m",
+                "partnerauth",
+                "emulator",
+                "--port",
+                "0",
+                "--json",
+                "--directory",
+                self.directory / "emulator",
+            ],
             stdout=subprocess.PIPE,
             env=environment,
             cwd=self.directory,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from partnerauth.apis.partnercenter import customers, users
 from partnerauth.apis import referrals
+from partnerauth.apis.partnercenter import customers, users
 from partnerauth.cli.person import Person
 from partnerauth.cli.stage import Stage, expect
 from partnerauth.cloud import Api, Resource
@@ -49,7 +49,9 @@ class Cast:
     @cached_property
     def store(self) -> FileStore:
         """An encrypted file in the stage's directory."""
-        return FileStore(self.stage.directory / "data" / "store.db", KeyFile(self.stage.directory / "keys" / "store.key"))
+        return FileStore(
+            self.stage.directory / "data" / "store.db", KeyFile(self.stage.directory / "keys" / "store.key")
+        )
 
     @cached_property
     def session(self) -> Session:
@@ -161,7 +163,9 @@ def old_referrals(cast: Cast) -> None:
         page = cast.session.call(john, referrals.listing())
         expect(bool(page.items), "no referral came")
         evidence = read_access_token(cast.session.token(john, cast.resource(Api.REFERRALS)).access_token)
-        cast.stage.say(f"{len(page.items)} referrals; the token's amr is {list(evidence.amr or ())}: MFA {evidence.mfa.value}")
+        cast.stage.say(
+            f"{len(page.items)} referrals; the token's amr is {list(evidence.amr or ())}: MFA {evidence.mfa.value}"
+        )
 
 
 def get_instead_of_post(cast: Cast) -> None:
@@ -293,10 +297,11 @@ def customers_table(cast: Cast) -> None:
     """All customers' users."""
     with cast.stage.step("Customers and their users", REST_GUIDE):
         session = cast.fresh_session(seen=False)
-        rows = []
+        rows: list[tuple[str, str, str]] = []
         for customer in session.pages(cast.app, customers.listing()):
-            for user in session.pages(cast.user, users.listing(customer.id)):
-                rows.append((customer.company_profile.company_name, user.display_name, user.user_principal_name))
+            company = customer.company_profile.company_name
+            found = session.pages(cast.user, users.listing(customer.id))
+            rows += [(company, user.display_name, user.user_principal_name) for user in found]
         expect(len(rows) >= 5, "hardly any users came")
     cast.stage.table("Customers' users", ("customer", "user", "user principal name"), rows)
 

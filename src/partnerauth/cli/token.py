@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Print an access token.")
-@click.option("--api", default="partner-center", metavar="NAME|URL", show_default=True, help="The API the token is for.")
+@click.option(
+    "--api", default="partner-center", metavar="NAME|URL", show_default=True, help="The API the token is for."
+)
 @click.option(
     "--as", "kind", type=click.Choice(["app", "user", "password"]), default="user", show_default=True, help="Who asks."
 )
@@ -29,7 +31,9 @@ def token(settings: Settings, api: str, kind: str, output: str) -> None:
     tokens = settings.session.token(settings.source(kind, tenant), settings.resource(api))
     text = tokens.access_token.reveal()
     if tokens.unsaved:
-        click.echo("warning: the store failed; the rotated refresh token could not be kept, the former one stays", err=True)
+        click.echo(
+            "warning: the store failed; the rotated refresh token could not be kept, the former one stays", err=True
+        )
     if output == "json":
         from partnerauth.cli.output import print_json
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from partnerauth.cloud import GUID, Cloud
+from partnerauth.consent.consent import Consent, State
 from partnerauth.errors import Misconfigured, NoConsent, StoreConflict, WrongPerson
 from partnerauth.flow import Flow, work
-from partnerauth.consent.consent import Consent, State
 from partnerauth.hidden import Hidden
 from partnerauth.oauth.evidence import Mfa
 from partnerauth.stores.store import Entry, Lock, SecretStore, Shelf
@@ -37,8 +37,8 @@ class ConsentBook:
     def name(self, tenant: str) -> str:
         """The name of a tenant's entry (`tenant` is its id).
 
-        In a plain store it is the tenant id alone, the layout of the seed documents; elsewhere one file may hold several
-        applications and emulated clouds, so the name says which.
+        In a plain store it is the tenant id alone, the layout of the seed documents; elsewhere one file may hold
+        several applications and emulated clouds, so the name says which.
         """
         if self.store.plain:
             return tenant.lower()
@@ -124,8 +124,8 @@ class ConsentBook:
     def rotate(self, spent: Consent, token: Hidden | None, now: datetime, seen: Mfa) -> Flow[Consent]:
         """Write the result of redeeming `spent`: the new refresh token if one came, and what its evidence says.
 
-        A token got by redeeming inherits the evidence of its epoch. **Shown** replaces what was unseen; **absent** never
-        replaces, but is kept beside it as an alarm. The idle clock restarts only with a new token.
+        A token got by redeeming inherits the evidence of its epoch. **Shown** replaces what was unseen; **absent**
+        never replaces, but is kept beside it as an alarm. The idle clock restarts only with a new token.
         """
         result = replace(spent, attempted_at=now, outcome="renewed", state=State.LIVE, code="", intent="")
         if token is not None:

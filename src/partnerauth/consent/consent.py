@@ -1,7 +1,7 @@
 """Consent: the durable fact that a partner user let our application act for them, with its evidence and its clock.
 
-Kept in a secret store under the partner's tenant. The value is the bare refresh token, so that other tools can read it where
-the store is plain; who consented, when and how rides along as tags. See docs/concepts.md, "The 90 days".
+Kept in a secret store under the partner's tenant. The value is the bare refresh token, so that other tools can read it
+where the store is plain; who consented, when and how rides along as tags. See docs/concepts.md, "The 90 days".
 """
 
 from __future__ import annotations
@@ -126,7 +126,9 @@ class Consent:
                 version=entry.version,
             )
         except (KeyError, ValueError):
-            raise StoreCorrupt(f"the entry '{entry.name}' of the store is no consent that this version can read") from None
+            raise StoreCorrupt(
+                f"the entry '{entry.name}' of the store is no consent that this version can read"
+            ) from None
 
 
 def _written(moment: datetime) -> str:

@@ -38,8 +38,8 @@ PERMISSION_MISSING = frozenset({65001, 650057})
 class FirstConsent:
     """Everything needed to judge a first consent and to keep it.
 
-    `apis` are asked in turn for a token that shows how the person signed in: Partner Center first. `without_mfa` keeps a
-    consent without MFA, in an emulated cloud only; `replacing` lets a colleague take over.
+    `apis` are asked in turn for a token that shows how the person signed in: Partner Center first. `without_mfa` keeps
+    a consent without MFA, in an emulated cloud only; `replacing` lets a colleague take over.
     """
 
     application: Application
@@ -51,7 +51,7 @@ class FirstConsent:
     replacing: bool = False
 
     def __post_init__(self) -> None:
-        if self.without_mfa and not self.book.cloud.emulated:
+        if self.without_mfa and not self.book.cloud.takes_emulated_tokens:
             raise Misconfigured(
                 "a consent without MFA is kept in an emulated cloud only",
                 hint="Partner Center refuses such a consent; leave --allow-no-mfa away and sign in with MFA.",
@@ -60,8 +60,8 @@ class FirstConsent:
     def answer(self, ticket: Ticket, answer: AuthorizeResponse) -> Flow[Kept]:
         """Keep the consent that the browser brought back.
 
-        Raises `Tampered`, `WrongTenant`, `WrongPerson`, `MfaAbsent`, `MfaUnseen`, `InvalidGrant` and what `exchange` raises;
-        then nothing is kept.
+        Raises `Tampered`, `WrongTenant`, `WrongPerson`, `MfaAbsent`, `MfaUnseen`, `InvalidGrant` and what `exchange`
+        raises; then nothing is kept.
         """
         now = self.clock.now()
         code = ticket.claim(answer, now)
@@ -117,7 +117,7 @@ class FirstConsent:
 
     def _judged(self, ticket: Ticket, tokens: TokenSet, id_token: IdToken | None) -> Flow[Kept]:
         evidence = read_access_token(tokens.access_token)
-        if evidence.emulated and not self.book.cloud.emulated:
+        if evidence.emulated and not self.book.cloud.takes_emulated_tokens:
             raise Tampered("the token comes from an emulator, and this is no emulated cloud")
         if id_token is None:
             raise Tampered("no id_token came: who signed in cannot be told")
@@ -135,11 +135,11 @@ class FirstConsent:
             raise WrongTenant("the token names no tenant")
         mfa = evidence.mfa if evidence.mfa is not Mfa.UNSEEN else read_id_token(id_token).mfa
         if mfa is not Mfa.SHOWN and not self.without_mfa:
-            raise _without(mfa, evidence)
+            raise unproven(mfa, evidence.username)
         if tokens.refresh_token is None:
             raise InvalidGrant(
                 "no refresh token came with the access token",
-                hint="The redirect URI must be of the platform type web or public, and v2 needs offline_access consented.",
+                hint="Register the redirect URI as web or public client; v2 needs offline_access consented.",
             )
         now = tokens.received_at
         consent = Consent(
@@ -174,8 +174,9 @@ def new_epoch(now: datetime) -> str:
     return f"{int(now.timestamp() * 1000):014d}-{secrets.token_hex(6)}"
 
 
-def _without(mfa: Mfa, evidence: Evidence) -> PartnerAuthError:
-    who = evidence.username or "the person"
+def unproven(mfa: Mfa, username: str) -> PartnerAuthError:
+    """The refusal of a consent whose sign-in does not show MFA; nothing has been stored."""
+    who = username or "the person"
     if mfa is Mfa.ABSENT:
         return MfaAbsent(f"{who} signed in without a second factor; nothing was stored")
     return MfaUnseen(f"no token tells how {who} signed in; nothing was stored")

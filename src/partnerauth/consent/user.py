@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from partnerauth.clock import SYSTEM, Clock
-from partnerauth.cloud import Cloud, Dialect, Resource
+from partnerauth.cloud import GUID, Cloud, Dialect, Resource
+from partnerauth.consent.adoption import adopt
 from partnerauth.consent.book import ConsentBook
 from partnerauth.consent.consent import IDLE_LIFETIME, Consent, State
-from partnerauth.errors import ConsentLost, PartnerAuthError, Refused, StoreFailed, Tampered, Unreadable
+from partnerauth.errors import ConsentLost, NoConsent, PartnerAuthError, Refused, StoreFailed, Tampered, Unreadable
 from partnerauth.flow import Flow, work
 from partnerauth.hidden import Hidden
 from partnerauth.oauth.application import Application
@@ -31,8 +32,9 @@ UNSAVED_RESERVE = timedelta(days=14)
 class AppUser:
     """An application and the person who consented: the Secure Application Model.
 
-    `tenant` is the partner's (its id or a domain; empty where there is one consent only). `customer` is a tenant to sign in
-    at instead, where the person has delegated rights: what comes back from there is never written over the partner's own.
+    `tenant` is the partner's (its id or a domain; empty where there is one consent only). `customer` is a tenant to
+    sign in at instead, where the person has delegated rights: what comes back from there is never written over the
+    partner's own.
     """
 
     application: Application
@@ -59,17 +61,17 @@ class AppUser:
 
     def flight(self, resource: Resource) -> Flow[str]:
         """The identity, the epoch of the consent, and the resource. Raises `NoConsent`."""
-        consent = yield from self.book.find(self.tenant)
+        consent = yield from self._consent()
         return f"{self.identity}\n{consent.epoch}\n{resource.identifier}"
 
     def token(self, resource: Resource, claims: str = "") -> Flow[TokenSet]:
         """A new access token for `resource`, never a refresh token.
 
-        The rotated refresh token is in the store before the access token is handed out; where the store fails just then,
-        the token set says `unsaved`. Raises `NoConsent`, `ConsentLost`, `MfaMissing`, `Refused`, `StoreFailed`,
+        The rotated refresh token is in the store before the access token is handed out; where the store fails just
+        then, the token set says `unsaved`. Raises `NoConsent`, `ConsentLost`, `MfaMissing`, `Refused`, `StoreFailed`,
         `Unreachable`.
         """
-        consent = yield from self.book.find(self.tenant)
+        consent = yield from self._consent()
         lock = self.book.lock(consent.tenant)
         yield from work("lock", lock.acquire)
         try:
@@ -78,10 +80,21 @@ class AppUser:
         finally:
             lock.release()
 
+    def _consent(self) -> Flow[Consent]:
+        """The consent; what another tool left in its place is adopted first."""
+        try:
+            return (yield from self.book.find(self.tenant))
+        except NoConsent:
+            left = (yield from self.book.foreign(self.tenant)) if GUID.fullmatch(self.tenant) else None
+            if left is None:
+                raise
+        return (yield from adopt(left.value, self.tenant, self.application, self.book, self.clock, self.dialect))
+
     def _spend(self, consent: Consent, resource: Resource, claims: str) -> Flow[TokenSet]:
         if consent.state is State.LOST:
             raise ConsentLost(
-                f"the consent of {consent.username} for {consent.tenant} is lost: {_why(consent.code)}", code=consent.code
+                f"the consent of {consent.username} for {consent.tenant} is lost: {_why(consent.code)}",
+                code=consent.code,
             )
         consent = yield from self.book.intend(consent)
         authority = self.cloud.authority(self.customer or consent.tenant)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -17,21 +18,23 @@ MANAGEMENT = "management.azure.com"
 VAULT_SUFFIX = ".vault.azure.net"
 API_HOSTS = frozenset({PARTNER_CENTER, REFERRALS, GRAPH, AZURE_AD_GRAPH, MANAGEMENT})
 
+VAULT_HOST = re.compile(r"[a-z0-9-]{3,24}" + re.escape(VAULT_SUFFIX))
+"""A vault's name has 3 to 24 letters, digits and hyphens (Azure "Naming rules": Microsoft.KeyVault)."""
+
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def is_service(host: str) -> bool:
     """Whether `host` is the real name of a service that is emulated."""
-    vault = host.removesuffix(VAULT_SUFFIX)
-    return host in SIGN_IN_HOSTS or host in API_HOSTS or (vault != host and vault.isascii() and "." not in vault)
+    return host in SIGN_IN_HOSTS or host in API_HOSTS or VAULT_HOST.fullmatch(host) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """A request as it arrived.
 
-    `host` is the real name of the service that is meant (`""` for the emulator's own pages), `base` what stands before the
-    path in every URL that is advertised to this caller, `path` the path within the service, percent-encoded.
+    `host` is the real name of the service that is meant (`""` for the emulator's own pages), `base` what stands before
+    the path in every URL that is advertised to this caller, `path` the path within the service, percent-encoded.
     """
 
     request: Request

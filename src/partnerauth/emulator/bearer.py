@@ -40,10 +40,15 @@ class BadToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Who is calling. `person` is None for an application by itself; `registration` where the world knows none."""
+    """Who is calling.
+
+    `tenant` is None in a customer's directory (whose id is `tid`), `person` for an application by itself,
+    `registration` where the world knows none.
+    """
 
     claims: Mapping[str, Any]
-    tenant: Tenant
+    tid: str
+    tenant: Tenant | None
     person: Person | None
     registration: Registration | None
     audience: str
@@ -133,10 +138,11 @@ def _known(world: World, claims: Mapping[str, Any], audience: str) -> Bearer:
     application, person = claims.get("appid", claims.get("azp")), claims.get("oid")
     with world.lock:
         tenant = world.tenants.get(tid.lower())
-        if tenant is None:
+        if tenant is None and tid.lower() not in world.customers:
             raise BadToken(Fault.ISSUER, issuer)
         return Bearer(
             claims=claims,
+            tid=tid.lower(),
             tenant=tenant,
             person=_person(world, tenant, person if isinstance(person, str) else ""),
             registration=world.registrations.get(application) if isinstance(application, str) else None,
@@ -144,8 +150,8 @@ def _known(world: World, claims: Mapping[str, Any], audience: str) -> Bearer:
         )
 
 
-def _person(world: World, tenant: Tenant, object_id: str) -> Person | None:
-    own = tenant.people.get(object_id)
+def _person(world: World, tenant: Tenant | None, object_id: str) -> Person | None:
+    own = tenant.people.get(object_id) if tenant else None
     return own or next((person for _, person in world.people() if person.id == object_id), None)
 
 

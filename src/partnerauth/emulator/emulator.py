@@ -32,7 +32,7 @@ class Emulator:
         self.world = world if world is not None else contoso()
         self.journal = Journal()
         entra = Entra(self.world)
-        self._services: dict[str, Answer] = {host: entra.answer for host in address.SIGN_IN_HOSTS}
+        self._services: dict[str, Answer] = dict.fromkeys(address.SIGN_IN_HOSTS, entra.answer)
         self._services[address.PARTNER_CENTER] = PartnerCenter(self.world).answer
         self._services[address.REFERRALS] = Referrals(self.world).answer
         self._services[address.GRAPH] = Graph(self.world).answer

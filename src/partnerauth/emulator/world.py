@@ -97,7 +97,7 @@ class Registration:
 
 @dataclass(slots=True)
 class Tenant:
-    """A directory. `grants` are consents: names by client application id, API's application id, person id or "" for all."""
+    """A directory. `grants` are consents: names by client id, API's application id and person id, or "" for all."""
 
     id: str
     name: str

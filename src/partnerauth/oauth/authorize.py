@@ -182,8 +182,8 @@ class Ticket:
     def claim(self, answer: AuthorizeResponse, now: datetime) -> AuthorizationCode:
         """The code in `answer`, once it is sure that it answers this ticket.
 
-        Raises `Tampered` for another's state or a missing code, `SignInCancelled` for a late return, and the error that a
-        refusal stands for.
+        Raises `Tampered` for another's state or a missing code, `SignInCancelled` for a late return, and the error
+        that a refusal stands for.
         """
         if not answer.state or not hmac.compare_digest(answer.state.reveal().encode(), self.state.reveal().encode()):
             raise Tampered("the answer carries a state that was never sent")

@@ -16,10 +16,9 @@ from partnerauth.cloud import GLOBAL, Api, Cloud
 from partnerauth.errors import MfaAbsent, MfaUnseen, Tampered, WrongPerson, WrongTenant
 from partnerauth.hidden import Hidden
 from partnerauth.oauth import jwt
-from partnerauth.oauth.id_token import EMULATED_CLAIM, PERSONAL, SKEW, IdToken
+from partnerauth.oauth.id_token import PERSONAL, SKEW, IdToken
+from partnerauth.oauth.tokens import EMULATED_CLAIM
 
-EMULATED_PREFIX = "emulated."
-"""What every refresh token, code and device code of an emulator begins with."""
 PARTNER_CENTER_ID = "fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd"
 """The application id of Partner Center itself, which tokens may name as their audience instead of its address."""
 

@@ -11,14 +11,15 @@ from urllib.parse import unquote_plus, urlsplit
 
 from partnerauth.clock import Clock
 from partnerauth.cloud import Authority, Dialect, Resource
-from partnerauth.errors import InvalidRequest
+from partnerauth.errors import InvalidRequest, PartnerAuthError, Tampered
 from partnerauth.flow import Flow, ask, insist
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Request
+from partnerauth.oauth import jwt
 from partnerauth.oauth.application import Application, Proof
 from partnerauth.oauth.grants import AppItself, AuthorizationCode, Grant, read_grant, required
 from partnerauth.oauth.refusals import refused
-from partnerauth.oauth.tokens import TokenSet
+from partnerauth.oauth.tokens import EMULATED_CLAIM, EMULATED_PREFIX, TokenSet
 
 PROOFS = ("client_secret", "client_assertion_type", "client_assertion")
 OIDC_SCOPES = ("openid", "profile", "offline_access")
@@ -61,7 +62,9 @@ class TokenRequest:
             raise InvalidRequest(f"The request is not well formed: {error}.", code=9002313) from None
         dialect = Dialect.V2 if "/oauth2/v2.0/" in urlsplit(request.url).path.lower() else Dialect.V1
         if dialect is Dialect.V2 and fields.get("resource"):
-            raise InvalidRequest("The parameter 'resource' is not supported on this endpoint; use 'scope'.", code=901002)
+            raise InvalidRequest(
+                "The parameter 'resource' is not supported on this endpoint; use 'scope'.", code=901002
+            )
         proof = {name: Hidden(fields[name]) for name in PROOFS if fields.get(name)}
         basic = _basic(request)
         if basic:
@@ -114,7 +117,22 @@ def exchange(
     response = yield from ask(request) if once else insist(request)
     if response.status != 200:
         raise refused(response)
-    return TokenSet.read(response, clock.now())
+    tokens = TokenSet.read(response, clock.now())
+    if not authority.cloud.takes_emulated_tokens and _emulated(tokens):
+        raise Tampered(
+            "an emulator's token came in place of a real one",
+            hint="Something answers in place of the sign-in service. For an emulator, set `cloud` to its origin.",
+        )
+    return tokens
+
+
+def _emulated(tokens: TokenSet) -> bool:
+    if tokens.refresh_token is not None and tokens.refresh_token.reveal().startswith(EMULATED_PREFIX):
+        return True
+    try:
+        return jwt.read(tokens.access_token).claims.get(EMULATED_CLAIM) is True
+    except PartnerAuthError:
+        return False  # an API's own format, which no emulator issues
 
 
 def token_request(

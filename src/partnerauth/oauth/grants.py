@@ -98,7 +98,7 @@ class DeviceCode:
 
 @dataclass(frozen=True, slots=True)
 class Password:
-    """A person's own password: the old Referrals recipe (seed "Referrals API authentication"). Ends where MFA begins."""
+    """A person's own password: the recipe of "Referrals API authentication". Ends where MFA begins."""
 
     username: str
     password: Hidden

@@ -19,12 +19,11 @@ from partnerauth.flow import Flow
 from partnerauth.hidden import Hidden
 from partnerauth.oauth import jwt
 from partnerauth.oauth.keys import SigningKeys
+from partnerauth.oauth.tokens import EMULATED_CLAIM
 
 SKEW = timedelta(minutes=5)
 PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"
 """The tenant that all personal Microsoft accounts live in."""
-EMULATED_CLAIM = "xms_emulated"
-"""The private claim in every token that an emulator issues."""
 
 
 @dataclass(frozen=True, slots=True)

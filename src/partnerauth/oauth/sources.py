@@ -40,14 +40,17 @@ class TokenSource(Protocol):
 
 def identity(kind: str, authority: Authority, application: Application, dialect: Dialect, *more: str) -> str:
     """One text for all that distinguishes a source; its parts cannot run into each other."""
-    return "\n".join((kind, authority.cloud.name, authority.tenant.lower(), application.id.lower(), dialect.value, *more))
+    return "\n".join(
+        (kind, authority.cloud.name, authority.tenant.lower(), application.id.lower(), dialect.value, *more)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class AppOnly:
     """The application itself, for nobody: client credentials.
 
-    What .NET and Java called `GenerateByApplicationCredentials`, and PowerShell `Connect-PartnerCenter -ServicePrincipal`.
+    What .NET and Java called `GenerateByApplicationCredentials`, and PowerShell `Connect-PartnerCenter
+    -ServicePrincipal`.
     """
 
     application: Application

@@ -20,6 +20,10 @@ BACKDATED = timedelta(seconds=300)
 
 LONGEST_LIFE = 366 * 86_400
 
+EMULATED_CLAIM = "xms_emulated"
+EMULATED_PREFIX = "emulated."
+"""How an emulator marks what it issues: its JWTs by a private claim, its codes and refresh tokens by how they begin."""
+
 
 @dataclass(frozen=True, slots=True)
 class TokenSet:
@@ -43,8 +47,8 @@ class TokenSet:
     def read(cls, response: Response, received_at: datetime) -> TokenSet:
         """The tokens in a successful answer of either dialect.
 
-        The end is counted from the receipt by `expires_in`, since either clock may be wrong; `expires_on` only where that
-        is absent. Raises `Unreadable` for anything that is not such an answer.
+        The end is counted from the receipt by `expires_in`, since either clock may be wrong; `expires_on` only where
+        that is absent. Raises `Unreadable` for anything that is not such an answer.
         """
         try:
             value = response.value()

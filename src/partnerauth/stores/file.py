@@ -93,8 +93,10 @@ class FileStore:
             return opened.seal.fingerprint(_bytes(value))
 
     def check(self) -> None:
-        """Make sure, by a durable write of 2 kB, that it can be written. Raises `StoreUnwritable` and its siblings."""
+        """Make sure that the file is whole, and by a durable write of 2 kB that it can be written. Raises `StoreFailed`."""
         with self._database as opened:
+            if opened.connection.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
+                raise self._database.corrupt()
             opened.connection.execute("UPDATE probe SET filler = randomblob(2048)")
 
     def explain(self) -> Mapping[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from http import HTTPStatus
 
@@ -12,6 +13,8 @@ from partnerauth.emulator.control.route import Call, Problem, Route
 from partnerauth.emulator.journal import MOST_ENTRIES, Entry
 
 USUAL_LIMIT = 100
+STATUS = re.compile(r"[1-5](?:[0-9]{2}|[xX]{2})", re.ASCII)
+NUMBER = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
 class EntryView(msgspec.Struct, omit_defaults=True):
@@ -52,29 +55,22 @@ class JournalChange(msgspec.Struct, forbid_unknown_fields=True):
 
 def _journal(call: Call) -> JournalView:
     journal, query = call.emulator.journal, call.query
-    limit = _number(query.get("limit") or str(USUAL_LIMIT), "limit", MOST_ENTRIES)
     status = query.get("status", "")
-    if status and not (len(status) == 3 and status[0].isdigit() and (status.isdigit() or status[1:].lower() == "xx")):
+    if status and not STATUS.fullmatch(status):
         raise Problem(HTTPStatus.BAD_REQUEST, "status: expected a number such as 401, or a class such as 4xx")
-    since: int | datetime = 0
-    if written := query.get("since"):
-        try:
-            since = _number(written, "since") if written.isdigit() else moments.moment(written.replace(" ", "+"))
-        except ValueError:
-            raise Problem(HTTPStatus.BAD_REQUEST, "since: expected the number of an entry, or a moment") from None
+    limit = query.get("limit") or str(USUAL_LIMIT)
+    if not NUMBER.fullmatch(limit):
+        raise Problem(HTTPStatus.BAD_REQUEST, "limit: expected a number")
+    since = query.get("since") or "0"
+    try:
+        begins = int(since) if NUMBER.fullmatch(since) else moments.moment(since.replace(" ", "+"))
+    except ValueError:
+        raise Problem(HTTPStatus.BAD_REQUEST, "since: expected the number of an entry, or a moment") from None
     last = journal.last
     entries = journal.entries(
-        service=query.get("service", ""), path=query.get("path", ""), status=status, since=since, limit=limit
+        service=query.get("service", ""), path=query.get("path", ""), status=status, since=begins, limit=int(limit)
     )
     return JournalView([EntryView.of(entry) for entry in entries], last, journal.detailed)
-
-
-def _number(written: str, name: str, most: int = 10**12) -> int:
-    if not (
-        written.isascii() and written.isdigit() and len(written) < 14 and 0 < int(written) + (name == "since") <= most
-    ):
-        raise Problem(HTTPStatus.BAD_REQUEST, f"{name}: expected a number up to {most}")
-    return int(written)
 
 
 def _change_journal(call: Call) -> JournalView:

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from partnerauth.cloud import Dialect
 from partnerauth.emulator.entra.permissions import Wanted
 from partnerauth.emulator.world import Person, Tenant, World
 from partnerauth.oauth.authorize import AuthorizeRequest
+
+if TYPE_CHECKING:
+    from partnerauth.emulator.entra.refuse import Denied
+    from partnerauth.emulator.entra.turn import Later, Turn
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -22,6 +27,10 @@ V = TypeVar("V")
 MOST_LOGGED = 2000
 MOST_REMEMBERED = 10_000
 MOST_REFRESH_TOKENS = 1_000_000
+
+
+Finish: TypeAlias = "Callable[[Turn, Visit, Authentication], Later]"
+Refuse: TypeAlias = "Callable[[Turn, Visit, Denied], Later]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +102,17 @@ class Device:
 
 @dataclass(slots=True)
 class Visit:
-    """A person on the sign-in pages: what they came for, and how far they are. Bound to one browser."""
+    """A person on the sign-in pages: what they came for, and how far they are. Bound to one browser.
+
+    `finish` writes the answer when they have signed in (and consented), `refuse` when they may not or would not.
+    """
 
     browser: bytes
-    purpose: str
-    """`authorize`, `device` or `admin_consent`."""
     segment: str
     client: str
     began: datetime
+    finish: Finish
+    refuse: Refuse
     wanted: tuple[Wanted, ...] = ()
     asked: AuthorizeRequest | None = None
     redirect: str = ""
@@ -111,14 +123,28 @@ class Visit:
     acrs: tuple[str, ...] = ()
     ask_consent: bool = False
     for_all: bool = False
+    """Whether consent is asked for everybody in the tenant, as only an administrator can give it."""
     device: bytes = b""
+    offered: Authentication | None = None
+    """The session that the person may go on with, or choose another account instead."""
     tenant: str = ""
     person: str = ""
     password_at: datetime | None = None
     mfa: bool = False
+    new_session: bool = True
     consented: bool = False
-    choosing: bool = False
     wrong_codes: int = 0
+
+    def sign_out(self) -> None:
+        """Forget who it is."""
+        self.tenant = self.person = ""
+        self.password_at, self.mfa, self.new_session = None, False, True
+        self.offered = None
+
+    def resume(self, who: Authentication) -> None:
+        """Go on as the person of a session."""
+        self.tenant, self.person, self.password_at = who.tenant, who.person, who.at
+        self.mfa, self.new_session, self.offered = who.mfa, False, None
 
 
 @dataclass(slots=True)
@@ -155,7 +181,6 @@ class Ledger:
     user_codes: dict[str, bytes] = field(default_factory=dict)
     visits: dict[str, Visit] = field(default_factory=dict)
     failures: dict[tuple[str, str], Failures] = field(default_factory=dict)
-    totp_steps: dict[tuple[str, str], int] = field(default_factory=dict)
     log: deque[SignIn] = field(default_factory=lambda: deque(maxlen=MOST_LOGGED))
 
     @classmethod

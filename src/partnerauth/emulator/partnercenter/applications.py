@@ -1,7 +1,4 @@
-"""Consent for the partner's application in a customer's tenant (the reference of Partner Center, 4.2).
-
-It creates the customer's directory in the world where there is none yet, and grants there what sign-in then finds.
-"""
+"""Consent for the partner's application in a customer's tenant (the reference of Partner Center, 4.2)."""
 
 from __future__ import annotations
 
@@ -11,13 +8,13 @@ from partnerauth.emulator.bearer import Bearer
 from partnerauth.emulator.bodies import TooLarge, read_object
 from partnerauth.emulator.default import APPLICATION_IDS
 from partnerauth.emulator.partnercenter.answers import refuse
-from partnerauth.emulator.world import Customer, Tenant, World
+from partnerauth.emulator.world import Customer
 from partnerauth.messages import Request, Response
 
 KNOWN_APIS = frozenset(APPLICATION_IDS.values())
 
 
-def consent(world: World, request: Request, bearer: Bearer, customer: Customer) -> Response:
+def consent(request: Request, bearer: Bearer, customer: Customer) -> Response:
     """Grant what the body says. Raises `Refusal`."""
     application, grants = _read(request)
     if application != bearer.application:
@@ -27,22 +24,20 @@ def consent(world: World, request: Request, bearer: Bearer, customer: Customer) 
         raise refuse(
             400, 800002, "The organization lacks a service principal for an enterprise application that is named."
         )
-    tenant = world.tenants.setdefault(customer.id, Tenant(customer.id, customer.name, [customer.domain]))
-    if any((application, api, "") in tenant.grants for api in grants):
+    if any((application, api, "") in customer.grants for api in grants):
         raise refuse(409, 800002, "Permission entry already exists.")
     for api, names in grants.items():
-        tenant.grants[application, api, ""] = names
+        customer.grants[application, api, ""] = names
     return Response.json(201, request.value())
 
 
-def withdraw(world: World, bearer: Bearer, customer: Customer, application: str) -> Response:
+def withdraw(bearer: Bearer, customer: Customer, application: str) -> Response:
     """Take back all that was granted to the application. Raises `Refusal`."""
-    tenant = world.tenants.get(customer.id)
-    keys = [key for key in tenant.grants if key[0] == application.lower()] if tenant else []
-    if tenant is None or not keys or application.lower() != bearer.application:
+    keys = [key for key in customer.grants if key[0] == application.lower()]
+    if not keys or application.lower() != bearer.application:
         raise refuse(404, 1000)
     for key in keys:
-        del tenant.grants[key]
+        del customer.grants[key]
     return Response(204)
 
 

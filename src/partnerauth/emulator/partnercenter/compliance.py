@@ -16,7 +16,7 @@ def remember(world: World, bearer: Bearer) -> None:
     """Note that this person called without MFA. Under the world's lock."""
     if bearer.person is not None:
         calls = world.ledger.setdefault(LEDGER, {})
-        calls[bearer.person.id] = (bearer.tenant.id, bearer.person.upn, world.now())
+        calls[bearer.person.id] = (bearer.tid, bearer.person.upn, world.now())
 
 
 def principals(world: World) -> list[dict[str, Any]]:

@@ -60,10 +60,8 @@ class PartnerCenter:
             customers.COMPANY: lambda asked: Response.json(200, resources.company(asked.of)),
             users.LIST: self._users,
             users.GET: self._user,
-            consents.GRANT: lambda asked: consent(self._world, asked.request, asked.bearer, asked.of),
-            consents.WITHDRAW: lambda asked: withdraw(
-                self._world, asked.bearer, asked.of, asked.parameters["application"]
-            ),
+            consents.GRANT: lambda asked: consent(asked.request, asked.bearer, asked.of),
+            consents.WITHDRAW: lambda asked: withdraw(asked.bearer, asked.of, asked.parameters["application"]),
             mfa.WITHOUT: self._without_mfa,
             **dict.fromkeys(profiles.OPERATIONS, self._profile),
         }
@@ -185,7 +183,7 @@ def _check_roles(operation: Operation[Any], bearer: Bearer) -> None:
             raise refuse(403, 2032, "Access denied: the application is not registered in Partner Center.")
     elif not {role.value for role in bearer.roles}.intersection(operation.roles):
         raise refuse(403, 900150)
-    if not bearer.tenant.partner:
+    if bearer.tenant is None or not bearer.tenant.partner:
         raise refuse(403, 2032)
 
 

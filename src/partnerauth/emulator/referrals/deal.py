@@ -62,9 +62,6 @@ MOST_ON_TEAM = 200
 
 def created(world: World, owner: Tenant, given: Mapping[str, Any]) -> dict[str, Any]:
     """A new referral of what `given` says. Raises ValueError."""
-    lacking = [name for name in REQUIRED if given.get(name) is None]
-    if lacking:
-        raise ValueError(f"these are required: {', '.join(lacking)}")
     now = written(world.now())
     deal = {
         "id": world.guid(),
@@ -107,6 +104,9 @@ def changed(world: World, deal: Mapping[str, Any], wanted: Mapping[str, Any]) ->
 
 def check(deal: Mapping[str, Any]) -> None:
     """Raise ValueError where something stands in a referral that cannot."""
+    lacking = [name for name in (*REQUIRED, "status") if deal.get(name) is None]
+    if lacking:
+        raise ValueError(f"these are required: {', '.join(lacking)}")
     for name, choices in CHOICES.items():
         if name in deal and deal[name] not in choices:
             raise ValueError(f"{name} is one of {', '.join(choices)}")

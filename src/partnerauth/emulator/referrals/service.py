@@ -1,6 +1,7 @@
-"""Referrals: who sees which, and what may be done to them (the reference of Referrals, 2.2, 5 to 7; the seed documents).
+"""Referrals: who sees which, and what may be done to them.
 
-It routes by the rows of `apis.reference`, and takes the shorter path that the documents' own sample of a next link shows.
+It routes by the rows of `apis.reference`, and takes the shorter path that the documents' sample of a next link shows.
+Sources: the reference of Referrals, 2.2 and 5 to 7; the seed "Referrals API authentication".
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class Referrals:
             raise refuse(401, message, headers=(("WWW-Authenticate", "Bearer"),)) from None
         if bearer.app_only:
             raise refuse(403, "Only user access is supported: use an app + user token.")
-        if not bearer.tenant.partner or not bearer.roles & READS:
+        if bearer.tenant is None or not bearer.tenant.partner or not bearer.roles & READS:
             raise refuse(403, "The user has no role for referrals.")
         return bearer
 
@@ -98,7 +99,7 @@ class Referrals:
             raise refuse(403, "The role of this user permits reading only.")
         given = _object(_body(arrival.request))
         try:
-            deal = deals.normal(deals.created(self._world, bearer.tenant, given))
+            deal = deals.normal(deals.created(self._world, self._world.partner(), given))
         except ValueError as error:
             raise refuse(400, f"The referral is not valid: {error}.") from None
         self._world.referrals[deal["id"]] = deal

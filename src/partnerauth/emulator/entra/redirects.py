@@ -1,0 +1,75 @@
+"""Where an answer may be sent: the redirect URI of a request, matched against those of the registration.
+
+Source: the reference of Entra ID, 5.1 (a request without one), 5.5 (matching); RFC 9700 2.1; RFC 8252 7.3 (loopback).
+"""
+
+from __future__ import annotations
+
+from urllib.parse import SplitResult, urlsplit
+
+from partnerauth.cloud import Dialect
+from partnerauth.emulator.entra.refuse import Denied, shown
+from partnerauth.emulator.world import Registration
+from partnerauth.oauth.authorize import OOB
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1"})
+NATIVE_CLIENT = "/oauth2/nativeclient"
+LONGEST = 2048
+
+
+def chosen(registration: Registration, asked: str, dialect: Dialect) -> tuple[str, str]:
+    """The redirect URI to use, and its platform (`web`, `public` or `spa`).
+
+    Raises `Denied` 500113 where none is registered, 900971 where v2 is not told one, 50011 for one that is not registered.
+    """
+    if not registration.platforms:
+        raise Denied(500113, "No reply address is registered for the application.")
+    if not asked:
+        if dialect is Dialect.V2:
+            raise Denied(900971, "No reply address provided.")
+        return next(iter(registration.platforms.items()))
+    if asked in registration.platforms:
+        return asked, registration.platforms[asked]
+    wanted = _parts(asked) if len(asked) <= LONGEST else None
+    if wanted and wanted.hostname in LOOPBACK:
+        for uri, platform in registration.platforms.items():
+            if _same_but_port(wanted, _parts(uri)):
+                return asked, platform
+    raise Denied(
+        50011,
+        f"The redirect URI '{shown(asked)}' specified in the request does not match the redirect URIs configured for the"
+        f" application '{registration.id}'. Make sure the redirect URI sent in the request matches one added to the"
+        " application.",
+    )
+
+
+def shown_as_text(redirect: str) -> bool:
+    """Whether the answer is shown instead of being sent: the addresses of the copy-and-paste flows."""
+    return redirect == OOB or redirect.endswith(NATIVE_CLIENT)
+
+
+def source(redirect: str) -> str:
+    """The redirect URI's origin, as a Content-Security-Policy names it."""
+    parts = urlsplit(redirect)
+    if parts.scheme in ("http", "https"):
+        return f"{parts.scheme}://{parts.netloc}"
+    return f"{parts.scheme}:" if parts.scheme and parts.scheme != "urn" else ""
+
+
+def _parts(uri: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(uri)
+        _ = parts.port
+    except ValueError:
+        return None
+    plain = uri.isascii() and uri.isprintable() and " " not in uri
+    return None if parts.fragment or parts.username or parts.password or not plain else parts
+
+
+def _same_but_port(one: SplitResult, other: SplitResult | None) -> bool:
+    return other is not None and (one.scheme, one.hostname, one.path or "/", one.query) == (
+        other.scheme,
+        other.hostname,
+        other.path or "/",
+        other.query,
+    )

@@ -1,0 +1,139 @@
+"""The answer of the authorize endpoint: what it holds, and the channel it takes.
+
+Source: the reference of Entra ID, 5.2 (success), 5.4 (refusal), 11 (id_token); RFC 9207 is not spoken by Entra ID.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from partnerauth.cloud import Dialect
+from partnerauth.emulator.entra.directory import appearing, place
+from partnerauth.emulator.entra.issue import CODE_BYTES, client_info, id_claims, opaque
+from partnerauth.emulator.entra.ledger import Authentication, Code, Visit, digest, remember
+from partnerauth.emulator.entra.pages import form_post, shown_response
+from partnerauth.emulator.entra.permissions import OIDC_WORDS
+from partnerauth.emulator.entra.redirects import shown_as_text
+from partnerauth.emulator.entra.refuse import Denied
+from partnerauth.emulator.entra.turn import Later, Turn
+from partnerauth.emulator.keys import signing_keys
+from partnerauth.messages import Response
+from partnerauth.oauth.authorize import AuthorizeRequest
+
+_ESCAPES = re.compile(r"%[0-9A-F]{2}")
+
+
+def answered(turn: Turn, visit: Visit, who: Authentication) -> Later:
+    """The answer to a request that the person signed in for: a code, an id_token, or both."""
+    asked = _asked(visit)
+    tenant, _, person = appearing(turn.world, who, place(turn.world, visit.segment))
+    words = frozenset(asked.scope) & frozenset(OIDC_WORDS)
+    fields: dict[str, str] = {}
+    claims: dict[str, Any] | None = None
+    code = ""
+    if "code" in asked.response_type:
+        code = opaque(turn.world, CODE_BYTES)
+        record = Code(
+            who,
+            visit.client,
+            tenant.id,
+            asked.redirect_uri,
+            visit.platform,
+            asked.code_challenge,
+            (asked.code_challenge_method or "plain") if asked.code_challenge else "",
+            visit.wanted if asked.resource or asked.dialect is Dialect.V2 else (),
+            words,
+            asked.nonce,
+            visit.acrs,
+            turn.now,
+        )
+        remember(turn.ledger.codes, digest(code), record)
+        fields["code"] = code
+    if "id_token" in asked.response_type:
+        claims = id_claims(
+            asked.dialect,
+            turn.base,
+            turn.now,
+            who,
+            tenant,
+            person,
+            visit.client,
+            words,
+            nonce=asked.nonce,
+            code=code,
+            with_auth_time=bool(asked.max_age) or asked.dialect is Dialect.V2,
+        )
+        fields["id_token"] = ""
+    if asked.client_info:
+        fields["client_info"] = client_info(who)
+    if asked.state:
+        fields["state"] = asked.state
+    fields["session_state"] = turn.world.guid()
+    if asked.prompt == "admin_consent":
+        fields["admin_consent"] = "True"
+    upn, resource = person.upn, ", ".join(wanted.audience for wanted in visit.wanted if wanted.audience)
+    turn.log("interactive", 0, upn=upn, client=visit.client, resource=resource, mfa=who.mfa, tenant=tenant.id)
+    return partial(_signed, visit, fields, claims)
+
+
+def refused(turn: Turn, visit: Visit, denied: Denied) -> Later:
+    """The answer that says no, over the same channel."""
+    asked = _asked(visit)
+    fields = refusal_fields(turn, denied, asked.state)
+    turn.log("interactive", denied.code, upn=visit.hint, client=visit.client, resource=asked.resource[:200], mfa=False)
+    return partial(deliver, visit.redirect, visit.mode, fields)
+
+
+def refusal_fields(turn: Turn, denied: Denied, state: str) -> dict[str, str]:
+    """What an application is told of a refusal."""
+    fields = {
+        "error": denied.redirected_word(),
+        "error_description": denied.description(turn),
+        "error_uri": f"{turn.base}/error?code={denied.code}",
+    }
+    if denied.code == 65004:
+        fields["error_subcode"] = "cancel"
+    if denied.claims:
+        fields["claims"] = denied.claims
+    if state:
+        fields["state"] = state
+    return fields
+
+
+def _asked(visit: Visit) -> AuthorizeRequest:
+    return visit.asked or AuthorizeRequest(visit.client)
+
+
+def _signed(visit: Visit, fields: dict[str, str], claims: dict[str, Any] | None) -> Response:
+    if claims is not None:
+        fields["id_token"] = signing_keys().sign(claims)
+    return deliver(visit.redirect, visit.mode, fields)
+
+
+def deliver(redirect: str, mode: str, fields: Mapping[str, str]) -> Response:
+    """`fields` on their way to the redirect URI, by query, fragment or form post; or shown, where it is no address."""
+    if shown_as_text(redirect):
+        return shown_response(f"{redirect}?{encoded(fields)}")
+    if mode == "form_post":
+        return form_post(redirect, fields)
+    return Response(302, (("Location", location(redirect, mode, fields)),))
+
+
+def location(redirect: str, mode: str, fields: Mapping[str, str]) -> str:
+    """The redirect URI with `fields` in it. One without a path gets a slash, and a query ends in a bare `#`."""
+    parts = urlsplit(redirect)
+    path = "/" if not parts.path and parts.scheme in ("http", "https") else parts.path
+    text = encoded(fields)
+    if mode == "fragment":
+        return urlunsplit((parts.scheme, parts.netloc, path, parts.query, text))
+    query = f"{parts.query}&{text}" if parts.query else text
+    return urlunsplit((parts.scheme, parts.netloc, path, query, "")) + "#"
+
+
+def encoded(fields: Mapping[str, str]) -> str:
+    """`fields` as Entra ID writes them: escapes in lower case."""
+    return _ESCAPES.sub(lambda escape: escape[0].lower(), urlencode(fields, errors="replace"))

@@ -1,0 +1,5 @@
+"""Key Vault: secrets and their versions, behind Key Vault's own challenge."""
+
+from partnerauth.emulator.vaults.service import Vaults
+
+__all__ = ["Vaults"]
