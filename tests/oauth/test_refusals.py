@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from partnerauth.errors import (
     ApiRefused,
     Conflicting,
-    ConsentLost,
     ConsentNeeded,
     Forbidden,
     InvalidClient,
@@ -236,9 +235,19 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=8,
 )
-FIELDS = (
-    "error error_description error_codes error_uri suberror claims correlation_id code message description data".split()
-)
+FIELDS = [
+    "error",
+    "error_description",
+    "error_codes",
+    "error_uri",
+    "suberror",
+    "claims",
+    "correlation_id",
+    "code",
+    "message",
+    "description",
+    "data",
+]
 
 
 @given(status=st.integers(100, 599), body=st.binary(max_size=200))

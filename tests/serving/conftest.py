@@ -50,6 +50,7 @@ def desk() -> Desk:
     return Desk()
 
 
+QUICK = Patience(linger=0.05)
 Start = Callable[..., Server]
 
 
@@ -58,7 +59,7 @@ def start(desk: Desk, certificates: Certificates) -> Iterator[Start]:
     """Starts servers: `start(layer=…, patience=…)`."""
     with contextlib.ExitStack() as running:
 
-        def started(layer: Layer | None = None, patience: Patience | None = None) -> Server:
+        def started(layer: Layer | None = None, patience: Patience = QUICK) -> Server:
             server = serve(desk.handle, certificates.bundle.parent, layer=layer, patience=patience)
             return running.enter_context(server)
 

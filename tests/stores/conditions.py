@@ -9,7 +9,7 @@ from partnerauth.hidden import Hidden
 from partnerauth.stores.store import SecretStore
 
 NAME = "aaaabbbb-0000-cccc-1111-dddd2222eeee"
-TAGS = {"tid": NAME, "epoch": "2026-11-21T10:00:00Z-1f", "note": "naïve ☂ \"quoted\" \\ ' ; -- \n"}
+TAGS = {"tid": NAME, "epoch": "2026-11-21T10:00:00Z-1f", "note": 'naïve ☂ "quoted" \\ \' ; -- \n'}
 OLD, NEW = Hidden("0.ARoA-old" * 150), Hidden("0.ARoA-nëw" * 150)
 
 

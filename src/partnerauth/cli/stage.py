@@ -29,7 +29,9 @@ from partnerauth.messages import Request, Response
 from partnerauth.transcript import shown, shown_response
 
 STARTING_TIME = 60.0
-MOST_LINES = 9
+MOST_TEXT = 320
+TELLING = frozenset({"authorization", "x-locale", "www-authenticate", "ismfacompliant"})
+"""Headers that the story is about; the others are left away."""
 
 
 class Stage:
@@ -165,12 +167,21 @@ class Stage:
         return 1 if self._failed or not self._steps else 0
 
     def _show(self, mark: str, colour: str, text: str) -> None:
-        lines = printable(text).strip().splitlines()
-        for number, line in enumerate(lines[:MOST_LINES]):
+        for number, line in enumerate(condensed(printable(text))):
             start = f"[{colour}]{mark}[/{colour}]" if number == 0 else " "
-            self._console.print(f"    {start} [dim]{escape(line[:400])}[/dim]", soft_wrap=True)
-        if len(lines) > MOST_LINES:
-            self._console.print(f"      [dim]… {len(lines) - MOST_LINES} more lines[/dim]")
+            self._console.print(f"    {start} [dim]{escape(line)}[/dim]", overflow="ellipsis", no_wrap=True)
+
+
+def condensed(text: str) -> list[str]:
+    """A message in a few lines: what was asked or how it ended, and the beginning of the body."""
+    head, _, body = text.strip().partition("\n\n")
+    first, *headers = head.splitlines()
+    telling = [line for line in headers if line.split(":")[0].lower() in TELLING]
+    joined = ("&" if first.startswith("POST") and "=" in body else " ").join(
+        part for line in body.splitlines() if (part := line.strip())
+    )
+    lines = [first, *telling]
+    return [*lines, f"{joined[:MOST_TEXT]}{'…' if len(joined) > MOST_TEXT else ''}"] if joined else lines
 
 
 def expect(held: bool, otherwise: str) -> None:

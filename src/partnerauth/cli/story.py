@@ -303,7 +303,7 @@ def customers_table(cast: Cast) -> None:
             found = session.pages(cast.user, users.listing(customer.id))
             rows += [(company, user.display_name, user.user_principal_name) for user in found]
         expect(len(rows) >= 5, "hardly any users came")
-    cast.stage.table("Customers' users", ("customer", "user", "user principal name"), rows)
+        cast.stage.table("Customers' users", ("customer", "user", "user principal name"), rows)
 
 
 def referrals_table(cast: Cast) -> None:
@@ -312,7 +312,7 @@ def referrals_table(cast: Cast) -> None:
         session = cast.fresh_session(seen=False)
         found = _referrals(cast, session)
         expect(bool(found), "no referral came")
-    cast.stage.table("Referrals", ("deal", "customer", "status", "substatus", "value"), [_told(r) for r in found])
+        cast.stage.table("Referrals", ("deal", "customer", "status", "substatus", "value"), [_told(r) for r in found])
 
 
 def _referrals(cast: Cast, session: Session) -> list[referrals.Referral]:

@@ -155,11 +155,11 @@ def _referrals(now: datetime) -> list[dict[str, Any]]:
         ("Wingtip Teams rooms", "Wingtip Toys", "Active", "Accepted", "Outgoing", 42500, []),
         ("Woodgrove data estate", "Woodgrove Bank", "Closed", "Won", "Incoming", 260000, [REFERRALS_USER]),
     )
-    return [_referral(number, now, *deal) for number, deal in enumerate(deals, start=1)]
+    return [referral(f"{number:012d}", now, *deal) for number, deal in enumerate(deals, start=1)]
 
 
-def _referral(
-    number: int,
+def referral(
+    number: str,
     now: datetime,
     name: str,
     customer: str,
@@ -169,10 +169,11 @@ def _referral(
     value: int,
     team: list[str],
 ) -> dict[str, Any]:
+    """A referral as the API shows it; `number` are the last twelve digits of its ids, `team` user principal names."""
     moment = now.strftime("%Y-%m-%dT%H:%M:%S.0000000Z")
     return {
-        "id": f"4ef00000-0000-4000-8000-{number:012d}",
-        "engagementId": f"e2900000-0000-4000-8000-{number:012d}",
+        "id": f"4ef00000-0000-4000-8000-{number}",
+        "engagementId": f"e2900000-0000-4000-8000-{number}",
         "organizationId": TENANT,
         "organizationName": "Contoso",
         "name": name,
@@ -200,9 +201,11 @@ def _referral(
         },
         "consent": {"consentToContact": True, "consentToToShareInfoWithOthers": False},
         "details": {"notes": "", "dealValue": value, "currency": "USD", "requirements": {}},
-        "team": [
-            {"firstName": upn.split(".")[0].title(), "lastName": upn.split(".")[1].split("@")[0].title(), "email": upn}
-            for upn in team
-        ],
-        "eTag": f'"00000{number}-0000"',
+        "team": [_member(upn) for upn in team],
+        "eTag": f'"{number[-6:]}-0000"',
     }
+
+
+def _member(upn: str) -> dict[str, str]:
+    first, _, last = upn.partition("@")[0].partition(".")
+    return {"firstName": first.title(), "lastName": last.title(), "email": upn}

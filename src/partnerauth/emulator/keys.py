@@ -2,7 +2,7 @@
 
 Making an RSA key costs a tenth of a second, so keys are made when first needed, are shared by all worlds, and can be
 kept by whoever serves a world (`pem`, `load`) from one start to the next.
-Source: the reference of Entra ID, 4.3 (shape of the key set) and 10 (headers of a token).
+Sources: RFC 7517; the key sets that Entra ID publishes.
 """
 
 from __future__ import annotations

@@ -24,7 +24,6 @@ MOST_BODY = 1024 * 1024
 MOST_WAITING = 16
 """Requests that wait on one connection before no more is read from it."""
 
-_LINGER = 1.0
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -42,10 +41,13 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a client may take, in seconds: between requests; for one whole request, or for taking an answer."""
+    """How long a client may take, in seconds: between requests; for one whole request, or for taking an answer; for
+    reading a refusal before the connection ends.
+    """
 
     idle: float = 75.0
     request: float = 20.0
+    linger: float = 1.0
 
 
 Outcome: TypeAlias = Response | Cut
@@ -208,17 +210,19 @@ class Connection(asyncio.Protocol):
         if self._deaf:
             return
         headers = tuple(self._headers)
+        parser = self._parser
+        version = parser.get_http_version()
         try:
+            if version not in ("1.0", "1.1"):
+                raise ValueError(version)
             url = addressed(self._target.decode("latin-1"), headers)
         except ValueError:
             self._refuse(400)
             return
-        parser = self._parser
         method = parser.get_method().decode("ascii")
         self._deaf = parser.should_upgrade() or not parser.should_keep_alive()
-        old = parser.get_http_version() == "1.0"
         request = Request(method, url, headers, b"".join(self._body))
-        self._turns.append(_Turn(request, self._deaf, bare=method == "HEAD", old=old))
+        self._turns.append(_Turn(request, self._deaf, bare=method == "HEAD", old=version == "1.0"))
 
     # --- the front's side
 
@@ -310,7 +314,7 @@ class Connection(asyncio.Protocol):
     def _rest(self) -> None:
         """Give the client its time from now on for what it is to do next; none while it waits for us."""
         if self._closing:
-            patience = _LINGER
+            patience = self._patience.linger
         elif self._stuck or (self._begun and self._current is None):
             patience = self._patience.request
         elif self._current is not None:

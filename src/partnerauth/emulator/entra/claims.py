@@ -1,6 +1,6 @@
 """The `claims` parameter: what a client demands of the sign-in, on an API's behalf.
 
-Source: the reference of Entra ID, 12; OpenID Connect Core 5.5.
+Sources: OpenID Connect Core 5.5; Microsoft "Claims challenges".
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Where a request is addressed to, and whether the client and the person may appear there.
 
-Source: the reference of Entra ID, 2 (tenant path segment), 7.4 (service principals), 9 (90002, 900023, 50194, 700016, 50020).
+Sources: Microsoft "OpenID Connect on the Microsoft identity platform" (tenants in the path), "Error codes".
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def place(world: World, segment: str) -> Place:
         return Place(wanted, None)
     if not GUID.fullmatch(wanted) and not DOMAIN.fullmatch(wanted):
         raise Denied(
-            900023, f"Specified tenant identifier '{shown(segment)}' is neither a valid DNS name, nor a valid tenant id."
+            900023,
+            f"Specified tenant identifier '{shown(segment)}' is neither a valid DNS name, nor a valid tenant id.",
         )
     tenant = directory(world, wanted)
     if tenant is None:

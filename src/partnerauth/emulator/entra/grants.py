@@ -1,6 +1,6 @@
 """What the token endpoint gives for each grant.
 
-Source: the reference of Entra ID, 7.1 to 7.6 (grants), 9 (codes), 12.3 (claims), 20 (lifetimes); RFC 9700 4.5 (codes).
+Sources: RFC 6749 4 and 6, RFC 8628 3.4, RFC 9700 4.5; Microsoft's pages on each flow, "Refresh tokens", "Error codes".
 """
 
 from __future__ import annotations
@@ -26,7 +26,16 @@ from partnerauth.emulator.entra.issue import (
 )
 from partnerauth.emulator.entra.ledger import Authentication, Code, Refresh, digest
 from partnerauth.emulator.entra.passwords import password_sign_in
-from partnerauth.emulator.entra.permissions import DEFAULT, GRAPH, OIDC_WORDS, Wanted, allowed, by_resource, by_scope, one_of
+from partnerauth.emulator.entra.permissions import (
+    DEFAULT,
+    GRAPH,
+    OIDC_WORDS,
+    Wanted,
+    allowed,
+    by_resource,
+    by_scope,
+    one_of,
+)
 from partnerauth.emulator.entra.proof import proven
 from partnerauth.emulator.entra.refuse import Denied
 from partnerauth.emulator.entra.turn import Turn
@@ -72,7 +81,9 @@ class Attempt:
             raise Denied(50059, "No tenant-identifying information found in the request; name the tenant in its path.")
         acr = proven(self.turn, self.where, registration, self.asked)
         if tenant.id != registration.tenant and not any(key[0] == registration.id for key in tenant.grants):
-            raise Denied(7000229, f"The client application '{registration.id}' is missing service principal in the tenant.")
+            raise Denied(
+                7000229, f"The client application '{registration.id}' is missing service principal in the tenant."
+            )
         words, wanted = self._wanted()
         if wanted is None or (self.asked.dialect is Dialect.V2 and (wanted.names != (DEFAULT,) or words)):
             raise Denied(70011, "The scope must be one resource with '/.default' at its end for this grant.")
@@ -98,7 +109,9 @@ class Attempt:
         if now - code.issued > CODE_LIFETIME:
             raise Denied(70008, "The provided authorization code has expired.")
         if self.where.tenant is not None and self.where.tenant.id != code.tenant:
-            raise Denied(700005, "The provided authorization code is intended to use against other tenant, thus rejected.")
+            raise Denied(
+                700005, "The provided authorization code is intended to use against other tenant, thus rejected."
+            )
         if grant.redirect_uri != code.redirect_uri:
             raise Denied(500112, "The redirect URI does not match the one provided when the code was requested.")
         if not _verified(code, grant):
@@ -107,7 +120,9 @@ class Attempt:
         self._check_origin(code.platform, bool(code.challenge))
         words, wanted = self._wanted(code.wanted)
         if self.asked.resource and code.wanted and wanted and wanted.api != code.wanted[0].api and self._v1:
-            raise Denied(70000, "The provided resource does not match the one the authorization code was requested for.")
+            raise Denied(
+                70000, "The provided resource does not match the one the authorization code was requested for."
+            )
         ends = now + SPA_REFRESH_LIFETIME if code.platform == "spa" else None
         record = Refresh(code.who, code.client, code.platform, wanted, words | code.words, code.acrs, now, ends)
         issued = self._for_user(registration, acr, record, wanted, words | code.words, nonce=code.nonce)
@@ -134,7 +149,9 @@ class Attempt:
                 f" '{_iso(record.issued)}' and the TokensValidFrom date for this user is '{_iso(person.valid_from)}'.",
             )
         if record.ends is not None and now >= record.ends:
-            raise Denied(700084, "The refresh token was issued to a single page app and has a fixed lifetime of 24 hours.")
+            raise Denied(
+                700084, "The refresh token was issued to a single page app and has a fixed lifetime of 24 hours."
+            )
         if now - record.issued >= REFRESH_IDLE:
             raise Denied(
                 700082,
@@ -218,7 +235,9 @@ class Attempt:
             raise Denied(9002326, "Cross-origin token redemption is permitted only for the 'Single-Page Application'"
                          " client-type.")  # fmt: skip
         if platform == "spa" and not with_challenge:
-            raise Denied(9002325, "Proof Key for Code Exchange is required for cross-origin authorization code redemption.")
+            raise Denied(
+                9002325, "Proof Key for Code Exchange is required for cross-origin authorization code redemption."
+            )
 
     def _for_user(
         self,
@@ -247,9 +266,7 @@ class Attempt:
             names = {"openid", "profile", "email"} & words
         else:
             names = allowed(registration, tenant, person.id, wanted)
-        access = user_claims(
-            turn.world, turn.now, who, tenant, person, registration, wanted.audience, acr, names, acrs
-        )
+        access = user_claims(turn.world, turn.now, who, tenant, person, registration, wanted.audience, acr, names, acrs)
         identity = None
         if "openid" in words:
             identity = id_claims(

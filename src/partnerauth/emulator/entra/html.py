@@ -1,6 +1,7 @@
 """Pages: text in which everything that comes from outside is escaped, and the headers that keep a page to itself.
 
-Source: the project's building notes (`form-action`, hashed inline script); CSP level 3.
+Source: Content Security Policy level 3. Chromium follows `form-action` through redirects, so the address that the answer
+goes to is named there.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ STYLE = """
 @media (prefers-color-scheme: dark) { :root { --ink: #f3f3f3; --soft: #b8b8b8; --paper: #242628; --ground: #151618;
   --line: #8a8a8a; --accent: #6cb2f2; --on-accent: #0b1a28; --wrong: #ff9b94; } }
 * { box-sizing: border-box; }
-body { margin: 0; min-height: 100vh; display: flex; flex-direction: column; align-items: center; justify-content: center;
-  background: var(--ground); color: var(--ink); font: 16px/1.5 "Segoe UI", system-ui, sans-serif; padding: 1rem; }
+body { margin: 0; min-height: 100vh; display: flex; flex-direction: column; align-items: center;
+  justify-content: center; background: var(--ground); color: var(--ink); font: 16px/1.5 "Segoe UI", system-ui, sans-serif; padding: 1rem; }
 main { width: 100%; max-width: 27.5rem; background: var(--paper); padding: 2.75rem; border-radius: 2px;
   box-shadow: 0 2px 8px rgb(0 0 0 / 20%); overflow-wrap: anywhere; }
 h1 { font-size: 1.5rem; font-weight: 600; line-height: 1.25; margin: 0 0 .75rem; }

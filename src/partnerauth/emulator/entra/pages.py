@@ -1,6 +1,6 @@
 """What a person sees: the steps of a sign-in, the consent question, errors. Everything works without scripts.
 
-Source: the reference of Entra ID, 5.2 (form post), 5.4 (error pages), 7.6 (device page).
+Sources: OAuth 2.0 Form Post Response Mode; Microsoft "Authorization code flow" (error pages).
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ ACCOUNT = """<h1>Sign in</h1>
 <p>to continue to {app}</p>
 {wrong}{form}"""
 ACCOUNT_FIELDS = """<label for="login">Email or user name</label>
-<input type="text" id="login" name="login" value="{hint}" autocomplete="username" autocapitalize="none" spellcheck="false"
- required autofocus>
+<input type="text" id="login" name="login" value="{hint}" autocomplete="username"
+ autocapitalize="none" spellcheck="false" required autofocus>
 """
 PASSWORD = """<p class="who">{upn}</p>
 <h1>Enter password</h1>
-{wrong}{form}"""
+{wrong}{form}"""  # noqa: S105  # a page
 PASSWORD_FIELDS = """<label for="passwd">Password</label>
 <input type="password" id="passwd" name="passwd" autocomplete="current-password" required autofocus>
-"""
+"""  # noqa: S105  # a part of it
 PASSWORD_ACTIONS = Html(
     '<button type="submit" class="second" name="choice" value="other" formnovalidate>Use another account</button>'
     '<button type="submit" name="choice" value="sign_in">Sign in</button>'
@@ -48,7 +48,8 @@ CODE = """<p class="who">{upn}</p>
 <p>Enter the code that your authenticator app shows.</p>
 {wrong}{form}"""
 CODE_FIELDS = Html("""<label for="otc">Code</label>
-<input type="text" id="otc" name="otc" inputmode="numeric" autocomplete="one-time-code" maxlength="9" required autofocus>
+<input type="text" id="otc" name="otc" inputmode="numeric" autocomplete="one-time-code" maxlength="9"
+ required autofocus>
 """)
 VERIFY = Html('<button type="submit">Verify</button>')
 CHANGE = """<p class="who">{upn}</p>
@@ -70,7 +71,8 @@ CONSENT = """<p class="who">{upn}</p>
 <p><strong>{app}</strong> would like to:</p>
 <ul>
 {permissions}</ul>
-<p class="soft">Accepting these permissions means that you allow this application to use your data. Application ID: {id}</p>
+<p class="soft">Accepting these permissions means that you allow this application to use your data.
+Application ID: {id}</p>
 {form}"""
 FOR_ALL = Html("""<div class="check"><input type="checkbox" id="for_all" name="for_all" value="1">
 <label for="for_all">Consent on behalf of your organization</label></div>
@@ -112,7 +114,8 @@ DEVICE = """<h1>Enter code</h1>
 <p>Enter the code displayed on your app or device.</p>
 {wrong}<form method="post" action="{action}" autocomplete="off">
 <label for="otc">Code</label>
-<input type="text" id="otc" name="otc" value="{given}" autocapitalize="characters" spellcheck="false" required autofocus>
+<input type="text" id="otc" name="otc" value="{given}" autocapitalize="characters" spellcheck="false"
+ required autofocus>
 <div class="actions"><button type="submit">Next</button></div>
 </form>
 """

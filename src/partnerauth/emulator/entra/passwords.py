@@ -1,6 +1,6 @@
 """Signing in with a user name and a password: who that is, and when no more may be tried.
 
-Source: the reference of Entra ID, 7.5 and 9 (50034, 50053, 50055, 50057, 50076, 50079, 50126).
+Sources: RFC 6749 4.3; Microsoft "Resource owner password credentials", "Error codes", "Smart lockout".
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def password_sign_in(turn: Turn, where: Place, grant: Password) -> Authenticatio
     who = Authentication(home.id, person.id, ("pwd",), turn.now)
     appearing(turn.world, who, where)
     if where.tenant is not None and where.tenant.id != home.id:
-        raise Denied(50034, f"The user account {shown(person.upn)} does not exist in the {shown(where.tenant.name)} directory.")
+        raise Denied(
+            50034, f"The user account {shown(person.upn)} does not exist in the {shown(where.tenant.name)} directory."
+        )
     if person.password_is_temporary:
         raise Denied(50055, "The password is expired.")
     if person.totp is not None:

@@ -1,6 +1,6 @@
 """Which API is meant, which of its permissions are asked for, and whether anybody consented to them.
 
-Source: the reference of Entra ID, 1 (application ids), 6 (scope grammar), 9 (500011, 650057, 65001, 70011, 28000).
+Sources: Microsoft "Scopes and permissions", "Error codes"; the seed "Partner API authentication" (application ids).
 """
 
 from __future__ import annotations
@@ -32,12 +32,13 @@ NAMES = {
 }
 
 ONLY_PERMISSION = {
-    APPLICATION_IDS[api]: "user_impersonation" for api in (Api.PARTNER_CENTER, Api.REFERRALS, Api.MANAGEMENT, Api.KEY_VAULT)
+    APPLICATION_IDS[api]: "user_impersonation"
+    for api in (Api.PARTNER_CENTER, Api.REFERRALS, Api.MANAGEMENT, Api.KEY_VAULT)
 }
 """The APIs that have just one delegated permission."""
 
 FOR_EVERYBODY = frozenset({"Directory.AccessAsUser.All"})
-"""Permissions that end in `.All` and still need no administrator (seed "Authorization code flow using REST API calls")."""
+"""Permissions that end in `.All` and still need no administrator (seed "Authorization code flow using REST API")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Wanted:
     prefixed: bool = True
 
     def scope(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Permission names as the v2 token endpoint writes them: with the API before them, Graph's as they were asked."""
+        """Permission names as the v2 token endpoint writes them: the API before them, Graph's as they were asked."""
         words = [*sorted(names), *(name for name in self.names if name == DEFAULT)]
         return tuple(f"{self.audience}/{name}" if self.prefixed else name for name in words)
 

@@ -1,6 +1,6 @@
 """Where an answer may be sent: the redirect URI of a request, matched against those of the registration.
 
-Source: the reference of Entra ID, 5.1 (a request without one), 5.5 (matching); RFC 9700 2.1; RFC 8252 7.3 (loopback).
+Sources: RFC 9700 2.1; RFC 8252 7.3 (loopback); Microsoft "Redirect URI restrictions and limitations".
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LONGEST = 2048
 def chosen(registration: Registration, asked: str, dialect: Dialect) -> tuple[str, str]:
     """The redirect URI to use, and its platform (`web`, `public` or `spa`).
 
-    Raises `Denied` 500113 where none is registered, 900971 where v2 is not told one, 50011 for one that is not registered.
+    Raises `Denied` 500113 where none is registered, 900971 where v2 is told none, 50011 for one that is not registered.
     """
     if not registration.platforms:
         raise Denied(500113, "No reply address is registered for the application.")
@@ -37,8 +37,8 @@ def chosen(registration: Registration, asked: str, dialect: Dialect) -> tuple[st
                 return asked, platform
     raise Denied(
         50011,
-        f"The redirect URI '{shown(asked)}' specified in the request does not match the redirect URIs configured for the"
-        f" application '{registration.id}'. Make sure the redirect URI sent in the request matches one added to the"
+        f"The redirect URI '{shown(asked)}' specified in the request does not match the redirect URIs configured for"
+        f" the application '{registration.id}'. Make sure the redirect URI sent in the request matches one added to the"
         " application.",
     )
 

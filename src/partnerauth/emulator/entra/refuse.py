@@ -1,6 +1,6 @@
 """How the sign-in service says no.
 
-Source: the reference of Entra ID, 8.1 (body), 8.2 (status), 8.3 (words by dialect), 8.5 (`x-ms-clitelem`), 15 (headers).
+Sources: RFC 6749 5.2; Microsoft "Error codes"; bodies published in issue reports of Microsoft's own libraries.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ REDIRECTED_WORDS = {
     50079: "interaction_required",
     65001: "consent_required",
 }
-"""Where the authorize endpoint uses another word than the token endpoint (reference 5.1, 5.4, 9)."""
+"""Where the authorize endpoint uses another word than the token endpoint ("Authorization code flow", error responses)."""
 
 
 class Denied(Exception):

@@ -1,6 +1,6 @@
 """The answer of the authorize endpoint: what it holds, and the channel it takes.
 
-Source: the reference of Entra ID, 5.2 (success), 5.4 (refusal), 11 (id_token); RFC 9207 is not spoken by Entra ID.
+Sources: RFC 6749 4.1.2; OAuth 2.0 Multiple Response Types; Microsoft "Redirect URI restrictions and limitations".
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The sign-in service's front door: which of its pages or endpoints a request is for.
 
-Paths count without regard to letter case. Source: the reference of Entra ID, 2 and 3.
+Paths count without regard to letter case. Sources: Microsoft's metadata documents and "OpenID Connect on the Microsoft identity platform".
 """
 
 from __future__ import annotations
@@ -88,13 +88,17 @@ class Entra:
 
     def _careful(self, turn: Turn, decide: Callable[[], Later], dialect: Dialect, *, page: bool = False) -> Later:
         name = turn.arrival.path.rstrip("/").rpartition("/")[2].lower()
-        if turn.method not in ("GET", "POST") or (turn.method == "POST" and name not in POSTABLE):
-            if name != "token":
-                allow = (("Allow", "GET, POST" if name in POSTABLE else "GET"),)
-                return lambda: Response(405, allow)
+        known = turn.method == "GET" or (turn.method == "POST" and name in POSTABLE)
+        if not known and name != "token":
+            allow = (("Allow", "GET, POST" if name in POSTABLE else "GET"),)
+            return lambda: Response(405, allow)
         try:
-            if len(turn.arrival.request.body) > LONGEST_BODY:
-                raise Denied(90013, "The request body is too large.")
+            _measured(turn)
             return decide()
         except Denied as denied:
             return partial(refusal_page if page else refusal, denied, turn, dialect)
+
+
+def _measured(turn: Turn) -> None:
+    if len(turn.arrival.request.body) > LONGEST_BODY:
+        raise Denied(90013, "The request body is too large.")

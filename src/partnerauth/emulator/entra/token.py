@@ -1,6 +1,6 @@
 """The token endpoint: a grant comes in, tokens or a refusal go out.
 
-Source: the reference of Entra ID, 6 (common rules), 8 (errors).
+Source: RFC 6749 3.2 and 5.
 """
 
 from __future__ import annotations

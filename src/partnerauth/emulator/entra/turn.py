@@ -1,6 +1,6 @@
 """One request while it is being answered: the world, the moment, and the identifiers that its answer will carry.
 
-Source: the reference of Entra ID, 6 and 15 (headers).
+Source: recorded answers of Entra ID (headers).
 """
 
 from __future__ import annotations

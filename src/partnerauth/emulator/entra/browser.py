@@ -1,0 +1,64 @@
+"""Browsers and their cookies: which browser a visit belongs to, and who is signed in in it.
+
+Both cookies are `__Host-` ones, so that no other host and no plain HTTP can set them (RFC 6265bis 4.1.3.2).
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from datetime import timedelta
+
+from partnerauth.emulator.entra.ledger import Authentication, Visit, digest, remember
+from partnerauth.emulator.entra.turn import Later, Turn
+from partnerauth.messages import Response
+
+BROWSER, SESSION = "__Host-emulated-browser", "__Host-emulated-session"
+ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Lax"
+SESSION_LIFETIME = timedelta(hours=24)
+COOKIE_BYTES = 32
+
+
+def browser_of(turn: Turn) -> tuple[bytes, str]:
+    """The name of the browser, and the cookie to set where it has none yet."""
+    value = turn.cookies.get(BROWSER, "")
+    if len(value) >= COOKIE_BYTES:
+        return digest(value), ""
+    value = _random(turn)
+    return digest(value), f"{BROWSER}={value}; {ATTRIBUTES}"
+
+
+def session_of(turn: Turn) -> Authentication | None:
+    """Who is signed in in this browser, if anybody."""
+    value = turn.cookies.get(SESSION, "")
+    return turn.ledger.session(value, turn.world, SESSION_LIFETIME) if value else None
+
+
+def signed_in(turn: Turn, visit: Visit, later: Later) -> Later:
+    """`later`, and a new session in this browser where the person proved anew who they are."""
+    if not visit.new_session or visit.password_at is None:
+        return later
+    turn.ledger.sessions.pop(digest(turn.cookies.get(SESSION, "")), None)
+    value = _random(turn)
+    who = Authentication(visit.tenant, visit.person, ("pwd", "mfa") if visit.mfa else ("pwd",), visit.password_at)
+    remember(turn.ledger.sessions, digest(value), who)
+    return welcomed(later, f"{SESSION}={value}; {ATTRIBUTES}")
+
+
+def signed_out(turn: Turn, response: Response) -> Response:
+    """`response`, and nobody signed in in this browser any more."""
+    turn.ledger.sessions.pop(digest(turn.cookies.get(SESSION, "")), None)
+    return _with_cookie(response, f"{SESSION}=; {ATTRIBUTES}; Max-Age=0")
+
+
+def welcomed(later: Later, cookie: str) -> Later:
+    """`later`, and a cookie with it."""
+    return (lambda: _with_cookie(later(), cookie)) if cookie else later
+
+
+def _with_cookie(response: Response, cookie: str) -> Response:
+    return replace(response, headers=(*response.headers, ("Set-Cookie", cookie)))
+
+
+def _random(turn: Turn) -> str:
+    return base64.urlsafe_b64encode(turn.world.bytes(COOKIE_BYTES)).rstrip(b"=").decode()

@@ -1,0 +1,133 @@
+"""A world file, read: its text, the world it extends, and what its entries make."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from partnerauth.emulator import moments
+from partnerauth.emulator.clock import WorldClock
+from partnerauth.emulator.default import contoso
+from partnerauth.emulator.world import Automatic, Policies, World
+from partnerauth.emulator.worldfile.building import Builder
+from partnerauth.emulator.worldfile.entries import NAMED_BY, SETTINGS, TABLES, SignInEntry
+from partnerauth.emulator.worldfile.entry import Place
+from partnerauth.emulator.worldfile.writing import document
+from partnerauth.errors import Misconfigured
+
+BASES = {"contoso": contoso}
+
+
+def read_world(source: Path | str, folder: Path | None = None) -> World:
+    """The world that a file (by its path) or a text describes.
+
+    Certificates are looked for in `folder`, else beside the file. Raises `Misconfigured` for every mistake, with its place.
+    """
+    if isinstance(source, Path):
+        name = source.name
+        try:
+            text = source.read_text(encoding="utf-8")
+        except OSError as error:
+            raise Misconfigured(f"{source}: {error.strerror}", hint="Name a file that can be read.") from None
+        except UnicodeDecodeError:
+            raise Misconfigured(f"{source}: this is no UTF-8", hint="Save it as UTF-8.") from None
+        folder = folder or source.parent
+    else:
+        name, text = "the world file", source
+    return _Reader(text, Place("", name), folder or Path()).world()
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    text: str
+    top: Place
+    folder: Path
+
+    def world(self) -> World:
+        try:
+            written = tomllib.loads(self.text)
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
+            self.top.wrong(f"this is no TOML: {error}")
+        for name in written:
+            self.top.known(name, (*SETTINGS, *TABLES), "setting or list")
+        settings = {name: value for name, value in written.items() if name in SETTINGS}
+        world = World(clock=self._clock(settings), seed=self._seed(settings), origin=self.world)
+        builder = Builder(world, self.folder)
+        for kind, tables in self._tables(written, self._base(settings, world)).items():
+            for place, table in tables:
+                builder.add(kind, place.convert(table, TABLES[kind]), place)
+        builder.finish(self.top)
+        self._policies(settings.get("policies", {}), world)
+        self._sign_in(settings.get("sign_in"), world)
+        return world
+
+    def _clock(self, settings: Mapping[str, Any]) -> WorldClock:
+        start, frozen = settings.get("start"), settings.get("frozen", False)
+        if not isinstance(frozen, bool):
+            (self.top / "frozen").wrong("expected true or false")
+        clock = WorldClock()
+        if start is not None:
+            clock.set((self.top / "start").reading(moments.moment, start))
+        if frozen:
+            clock.freeze()
+            clock.set((self.top / "start").reading(moments.moment, start) if start is not None else clock.now())
+        return clock
+
+    def _seed(self, settings: Mapping[str, Any]) -> int | None:
+        seed = settings.get("seed")
+        if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
+            (self.top / "seed").wrong("expected a whole number")
+        return seed
+
+    def _base(self, settings: Mapping[str, Any], world: World) -> dict[str, Any]:
+        name = settings.get("extends")
+        if name is None:
+            return {}
+        (self.top / "extends").known(str(name), BASES, "world")
+        base = BASES[name](WorldClock(frozen_at=world.now()))
+        return document(base)
+
+    def _tables(
+        self, written: Mapping[str, Any], base: Mapping[str, Any]
+    ) -> dict[str, list[tuple[Place, dict[str, Any]]]]:
+        """The tables of the file, by list, each laid over the one of the base that it names."""
+        found = {}
+        for kind, entry in TABLES.items():
+            tables = written.get(kind, [])
+            if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+                (self.top / kind).wrong(f"expected tables, each under [[{kind}]]")
+            merged = {_name(kind, table): (Place(f"{kind}", "the world it extends"), table) for table in base.get(kind, [])}
+            for number, table in enumerate(tables):
+                place = self.top / kind / number
+                name = _name(kind, table) or f"#{number}"
+                below = merged[name][1] if name in merged and merged[name][0].source != place.source else {}
+                merged[name if below or name not in merged else f"#{number}"] = (place, {**below, **table})
+            found[kind] = list(merged.values())
+            del entry
+        return found
+
+    def _policies(self, written: Any, world: World) -> None:
+        place = self.top / "policies"
+        if not isinstance(written, dict):
+            place.wrong("expected a table")
+        for name, begins in written.items():
+            place.known(name, Policies.FIELDS, "policy")
+            setattr(world.policies, name, (place / name).reading(moments.policy, name, begins))
+
+    def _sign_in(self, written: Any, world: World) -> None:
+        if written is None:
+            return
+        place = self.top / "sign_in"
+        entry = place.convert(written, SignInEntry)
+        (place / "upn").known(entry.upn, [person.upn for _, person in world.people()], "person")
+        world.automatic = Automatic(entry.upn, entry.mfa)
+
+
+def _name(kind: str, table: Mapping[str, Any]) -> str:
+    return "\n".join(str(table.get(key, "")).lower() for key in NAMED_BY[kind])
