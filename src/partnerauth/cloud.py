@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -48,7 +49,19 @@ class Resource(NamedTuple):
 
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 DOMAIN = re.compile(r"(?=.{1,253}\Z)([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.)+[a-zA-Z]{2,63}")
-SHARED_TENANTS = ("common", "organizations", "consumers")
+PERSONAL_ACCOUNTS = "consumers"
+SHARED_TENANTS = ("common", "organizations", PERSONAL_ACCOUNTS)
+HTTPS_PORT = 443
+MOST_PORT = 65_535
+VAULT_NAME = re.compile(r"[a-zA-Z0-9-]{3,24}")
+"""3 to 24 letters, digits and hyphens (Azure "Naming rules": Microsoft.KeyVault)."""
+# No user information, no backslash (to some clients the end of a host), nothing but ASCII in the host (where letter case
+# is ignored, the Kelvin sign is a k), no control characters (some clients drop them).
+ADDRESS = re.compile(
+    r"https://(?P<host>[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?(?P<path>/[^?#\\\x00-\x20\x7f]*)?"
+    r"(?:[?#][^\x00-\x1f\x7f]*)?",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +98,14 @@ class Cloud:
             raise Misconfigured(f"the {self.name} cloud has no {api.value} API") from None
 
     def vault(self, name: str) -> str:
-        """The address of a key vault by its name (or its address, given whole)."""
+        """The address of a key vault by its name (or its address, given whole). Raises `Misconfigured`."""
         if name.startswith("https://"):
-            return name.rstrip("/")
-        host = f"{name}{self.vault_suffix}"
-        return f"{self.sign_in}/{host}" if self.emulated else f"https://{host}"
+            if self.is_vault(name):
+                return name.rstrip("/")
+        elif VAULT_NAME.fullmatch(name):
+            host = f"{name}{self.vault_suffix}"
+            return f"{self.sign_in}/{host}" if self.emulated else f"https://{host}"
+        raise Misconfigured(f"'{_shown(name)}' is no key vault of the {self.name} cloud")
 
     @property
     def sign_in_hosts(self) -> frozenset[str]:
@@ -106,32 +122,34 @@ class Cloud:
                 if _within(address, base):
                     return resource
         vault = self.apis.get(Api.KEY_VAULT)
-        if vault and self._is_vault(address):
+        if vault and self.is_vault(address):
             return vault
-        for other in CLOUDS.values():
-            if (
-                other is not self
-                and not self.emulated
-                and any(_within(address, r.address) for r in other.apis.values())
-            ):
+        others = () if self.emulated else (other for other in CLOUDS.values() if other is not self)
+        for other in others:
+            if other.is_vault(address) or any(_within(address, known.address) for known in other.apis.values()):
                 raise CloudMixed(
-                    f"{_origin(address)} belongs to the {other.name} cloud, and this is the {self.name} cloud"
+                    f"{_shown(address)} belongs to the {other.name} cloud, and this is the {self.name} cloud"
                 )
         raise Misconfigured(
-            f"{_origin(address)} is no API of the {self.name} cloud",
+            f"{_shown(address)} is no API of the {self.name} cloud",
             hint="Name one of: "
             + ", ".join(sorted(api.value for api in self.apis))
             + ", or an address of one of them.",
         )
 
-    def _is_vault(self, address: str) -> bool:
-        parts = urlsplit(address)
+    def is_vault(self, address: str) -> bool:
+        """Whether this is the address of a key vault of this cloud, or of something in one."""
+        place = _place(address)
+        if place is None:
+            return False
+        host, port, path = place
         if self.emulated:
-            first = parts.path.lstrip("/").split("/")[0]
-            return _origin(address) == self.sign_in and first.endswith(self.vault_suffix)
-        return (
-            parts.scheme == "https" and parts.port in (None, 443) and (parts.hostname or "").endswith(self.vault_suffix)
-        )
+            home, host = _base(self.sign_in), path.removeprefix("/").partition("/")[0].lower()
+            if home is None or home[:2] != place[:2]:
+                return False
+        elif port != HTTPS_PORT:
+            return False
+        return host.endswith(self.vault_suffix) and bool(VAULT_NAME.fullmatch(host.removesuffix(self.vault_suffix)))
 
     def authority(self, tenant: str, *, forced: bool = False) -> Authority:
         """A tenant's sign-in address: a GUID, a domain, `organizations` or `common`.
@@ -140,6 +158,10 @@ class Cloud:
         """
         if self.closed and not forced:
             raise CloudClosed(f"the {self.name} cloud is closed: {self.closed}")
+        if tenant == PERSONAL_ACCOUNTS:
+            raise Misconfigured(
+                "personal Microsoft accounts cannot act for a partner", hint="Give the partner's tenant, or organizations."
+            )
         if tenant not in SHARED_TENANTS and not GUID.fullmatch(tenant) and not DOMAIN.fullmatch(tenant):
             raise Misconfigured(
                 f"'{tenant[:80]}' is no tenant", hint="Give the tenant's id (a GUID) or one of its domains."
@@ -187,19 +209,32 @@ class Authority(NamedTuple):
         return frozenset(issuer.format(tid=tid) for issuer in (*self.cloud.v1_issuers, *self.cloud.v2_issuers))
 
 
-def _origin(address: str) -> str:
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else address[:80]
+def _place(address: str) -> tuple[str, int, str] | None:
+    """Host, port and path of an https address; None for anything that two programs might read differently."""
+    found = ADDRESS.fullmatch(address)
+    if found is None:
+        return None
+    port = int(found["port"] or HTTPS_PORT)
+    return (found["host"].lower(), port, found["path"] or "") if 0 < port <= MOST_PORT else None
+
+
+def _shown(address: str) -> str:
+    """The beginning of an address as a message may repeat it: without user information, path and query."""
+    scheme, sign, rest = address.partition("://")
+    text = f"{scheme}{sign}{rest.partition('/')[0].partition('?')[0].rpartition('@')[2]}" if sign else address
+    return "".join(character if character.isprintable() else "?" for character in text[:80])
+
+
+_base = cache(_place)
+"""The same for an address of our own."""
 
 
 def _within(address: str, base: str) -> bool:
-    asked, known = urlsplit(address), urlsplit(base)
-    if (asked.scheme, asked.hostname, asked.port or 443) != (known.scheme, known.hostname, known.port or 443):
+    asked, known = _place(address), _base(base)
+    if asked is None or known is None or asked[:2] != known[:2]:
         return False
-    if asked.username or asked.password or asked.scheme != "https":
-        return False
-    prefix = known.path.rstrip("/")
-    return asked.path == prefix or asked.path.startswith(prefix + "/")
+    prefix = known[2].rstrip("/")
+    return asked[2] == prefix or asked[2].startswith(prefix + "/")
 
 
 def _apis(
@@ -298,10 +333,11 @@ def emulated(origin: str) -> Cloud:
     The sign-in service answers at the root, every other service under its real host's name as first path segment.
     Raises `Misconfigured` where `origin` is not an https origin.
     """
-    parts = urlsplit(origin)
-    if parts.scheme != "https" or not parts.hostname or parts.path not in ("", "/") or parts.query or parts.username:
-        raise Misconfigured(f"'{origin[:80]}' is no origin of an emulator", hint="Give it as https://localhost:8443.")
-    root = f"https://{parts.netloc.lower()}"
+    place = _place(origin)
+    if place is None or place[2] not in ("", "/") or "?" in origin or "#" in origin:
+        raise Misconfigured(f"'{_shown(origin)}' is no origin of an emulator", hint="Give it as https://localhost:8443.")
+    host, port, _ = place
+    root = f"https://{host}" if port == HTTPS_PORT else f"https://{host}:{port}"
     apis = {
         api: Resource(resource.identifier, f"{root}/{urlsplit(resource.address).netloc}")
         for api, resource in GLOBAL.apis.items()
@@ -321,9 +357,9 @@ def emulated(origin: str) -> Cloud:
 def cloud_named(name: str) -> Cloud:
     """A national cloud by its name, or an emulated one by its origin. Raises `Misconfigured`."""
     if name.startswith("https://"):
-        host = urlsplit(name).netloc.lower()
-        known = next((cloud for cloud in CLOUDS.values() if host in cloud.sign_in_hosts), None)
-        return known or emulated(name)
+        found = emulated(name)
+        real = urlsplit(found.sign_in).netloc
+        return next((cloud for cloud in CLOUDS.values() if real in cloud.sign_in_hosts), found)
     try:
         return CLOUDS[name]
     except KeyError:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partnerauth.apis import reference
@@ -99,7 +99,9 @@ def test_s4_1_the_old_audience_works_until_it_is_refused(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "audience", [AUDIENCE, AUDIENCE + "/", APPLICATION_IDS[Api.PARTNER_CENTER]], ids=["plain", "slash", "application id"]
+    "audience",
+    [AUDIENCE, AUDIENCE + "/", APPLICATION_IDS[Api.PARTNER_CENTER]],
+    ids=["plain", "slash", "application id"],
 )
 def test_the_apis_own_audience_is_accepted(world: World, audience: str) -> None:
     """The identifier with or without a slash at its end, or the application id."""
@@ -392,6 +394,7 @@ class TestPages:
     def test_a_size_that_is_none_is_refused(self, world: World, size: str) -> None:
         assert refusal(agent(world).ask("GET", f"/v1/customers?size={size}")) == (400, 800002)
 
+    @settings(deadline=None)
     @given(count=st.integers(0, 30), size=st.integers(0, 12))
     def test_every_item_comes_exactly_once_whatever_the_size(self, count: int, size: int) -> None:
         """By the client's own reading, both ends included."""
@@ -451,8 +454,12 @@ class TestTheClient:
         ):
             assert run(perform(call, RESOURCE, bearer), send(world)) is not None
 
-        assert [c.id for c in run(perform(customers.by_company("fab"), RESOURCE, bearer), send(world)).items] == [FABRIKAM]
-        assert [c.id for c in run(perform(customers.by_domain("fab"), RESOURCE, bearer), send(world)).items] == [FABRIKAM]
+        assert [c.id for c in run(perform(customers.by_company("fab"), RESOURCE, bearer), send(world)).items] == [
+            FABRIKAM
+        ]
+        assert [c.id for c in run(perform(customers.by_domain("fab"), RESOURCE, bearer), send(world)).items] == [
+            FABRIKAM
+        ]
 
     def test_knows_refusals_by_their_kind(self, world: World) -> None:
         """8.3."""
@@ -472,6 +479,7 @@ class TestTheClient:
         assert run(mfa.compliance(RESOURCE, lambda: bearing(agent(world))), send(world)) is True
 
 
+@settings(deadline=None)
 @given(
     method=st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "get"]),
     path=st.sampled_from([row.path for row in reference.operations(Api.PARTNER_CENTER)]) | st.text(max_size=40),

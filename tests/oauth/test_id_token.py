@@ -132,17 +132,19 @@ def test_a_strangers_key(sign_in: SignIn, other: RSAPrivateKey) -> None:
         verified(sign_in, jwt.sign(sign_in.claims(), other, {"kid": sign_in.kid}))
 
 
-@pytest.mark.parametrize("kid", ["unknown", "", None, 7])
-def test_an_unpublished_key(sign_in: SignIn, kid: Any) -> None:
+@pytest.mark.parametrize("header", [{"kid": "unknown"}, {"kid": ""}, {}])
+def test_an_unpublished_key(sign_in: SignIn, header: dict[str, str]) -> None:
     """A key that the cloud does not publish signs nothing."""
-    header = {} if kid is None else {"kid": kid}
-    claims = sign_in.claims()
-    token = jwt.sign(claims, sign_in.private, header) if kid != 7 else sign_in.token()
-    if kid == 7:
-        sign_in.published = False
+    with pytest.raises(Tampered, match="does not publish"):
+        verified(sign_in, jwt.sign(sign_in.claims(), sign_in.private, header))
+
+
+def test_a_withdrawn_key(sign_in: SignIn) -> None:
+    """Nor one that it publishes no longer."""
+    sign_in.published = False
 
     with pytest.raises(Tampered, match="does not publish"):
-        verified(sign_in, token)
+        verified(sign_in, sign_in.token())
 
 
 def test_another_algorithm(sign_in: SignIn) -> None:
@@ -188,8 +190,8 @@ def test_the_access_token_beside_it(sign_in: SignIn) -> None:
     """`at_hash` must match where it is there; it need not be there."""
     access_token = Hidden("eyJ.access.token")
 
-    assert verified(sign_in, sign_in.token(), access_token=access_token)
-    assert verified(sign_in, sign_in.token(at_hash=left_hash(access_token)), access_token=access_token)
+    for token in (sign_in.token(), sign_in.token(at_hash=left_hash(access_token))):
+        assert verified(sign_in, token, access_token=access_token).oid == PERSON
     for at_hash in (left_hash(Hidden("x")), "", 7):
         with pytest.raises(Tampered, match="access token beside it"):
             verified(sign_in, sign_in.token(at_hash=at_hash), access_token=access_token)
@@ -204,7 +206,7 @@ def test_the_hashes_of_openid_connect_core() -> None:
 
 def test_no_nonce_where_none_was_sent(sign_in: SignIn) -> None:
     """A device code has no nonce to compare."""
-    assert verified(sign_in, sign_in.token(nonce=None), nonce=None, from_browser=False)
+    assert verified(sign_in, sign_in.token(nonce=None), nonce=None, from_browser=False).oid == PERSON
 
 
 def test_unsigned_from_the_browser(sign_in: SignIn) -> None:
@@ -254,10 +256,16 @@ def test_guests_are_named(sign_in: SignIn) -> None:
     assert not verified(sign_in, sign_in.token(idp=f"https://sts.windows.net/{TENANT}/")).guest
 
 
-def test_emulated_tokens_say_so(sign_in: SignIn) -> None:
-    """By a private claim that is the value true and nothing else."""
-    assert verified(sign_in, sign_in.token(xms_emulated=True)).emulated
+def test_emulated_tokens_are_for_emulated_clouds(sign_in: SignIn) -> None:
+    """They say so by a private claim that is the value true and nothing else."""
+    authority = replace(GLOBAL, impersonated=True).authority(TENANT)
+    keys = SigningKeys(authority, sign_in.clock)
+
+    assert verified(sign_in, sign_in.token(xms_emulated=True), authority=authority, keys=keys).emulated
     assert not verified(sign_in, sign_in.token(xms_emulated="true")).emulated
+    for token in (sign_in.token(xms_emulated=True), jwt.unsigned(sign_in.claims(xms_emulated=True))):
+        with pytest.raises(Tampered, match="emulator"):
+            verified(sign_in, token, from_browser=False)
 
 
 def test_two_tokens_of_one_sign_in_agree(sign_in: SignIn) -> None:

@@ -64,7 +64,7 @@ def _end(work: Callable[[], object]) -> NoReturn:
     try:
         work()
         code = 0
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - told, and the child ends
         traceback.print_exc()
     finally:
         sys.stderr.flush()

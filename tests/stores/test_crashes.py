@@ -24,10 +24,11 @@ def generation(store: FileStore) -> int:
     return number
 
 
-def advance(store: FileStore) -> int:
-    """Write the next number; returns it. Raises `StoreConflict`."""
+def advance(store: FileStore, pause: float = 0) -> int:
+    """Write the next number, after a pause; returns it. Raises `StoreConflict`."""
     entry = store.read(NAME)
     assert entry
+    time.sleep(pause)
     number = int(entry.tags["generation"]) + 1
     store.write(NAME, Hidden(f"{number}{FILLER}"), {"generation": str(number)}, entry.version)
     return number
@@ -46,7 +47,7 @@ def test_every_win_of_many_processes_counts(file_store: FileStore, tmp_path: Pat
         wins = lost = 0
         while wins < 50:
             try:
-                advance(file_store)
+                advance(file_store, 0.0002)
                 wins += 1
             except StoreConflict:
                 lost += 1
@@ -103,7 +104,7 @@ def test_death_at_any_moment_of_the_making_leaves_none_or_a_whole_one(open_store
     whole = 0
     for number in range(100):
         path = tmp_path / str(number) / "store.db"
-        child = start(lambda path=path: open_store(path).check())
+        child = start(open_store(path).check)
         time.sleep(chance.uniform(0, 0.008))
         kill(child)
         whole += path.exists()

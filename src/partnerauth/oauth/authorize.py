@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -185,7 +184,7 @@ class Ticket:
         Raises `Tampered` for another's state or a missing code, `SignInCancelled` for a late return, and the error
         that a refusal stands for.
         """
-        if not answer.state or not hmac.compare_digest(answer.state.reveal().encode(), self.state.reveal().encode()):
+        if not answer.state or answer.state != self.state:
             raise Tampered("the answer carries a state that was never sent")
         if answer.error:
             raise refused_fields(answer.fields())

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 from partnerauth.clock import Clock
 from partnerauth.cloud import Authority, Dialect, Resource
 from partnerauth.errors import InvalidRequest, PartnerAuthError, Pending, SignInCancelled, Unreachable, Unreadable
-from partnerauth.flow import Flow, ask, insist, wait
+from partnerauth.flow import Flow, insist, wait
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
 from partnerauth.oauth.application import Application
-from partnerauth.oauth.exchange import token_request
+from partnerauth.oauth.exchange import exchange
 from partnerauth.oauth.grants import DeviceCode, required
 from partnerauth.oauth.refusals import SLOWER, one_line, refused
 from partnerauth.oauth.tokens import TokenSet
@@ -133,6 +133,7 @@ def poll(
     Passing faults are waited out, more slowly each time. Raises `SignInCancelled` where the person declined or did not
     come in time, and what any other refusal stands for.
     """
+    grant = DeviceCode(login.device_code)
     pause = float(login.interval)
     last: PartnerAuthError | None = None
     while True:
@@ -141,29 +142,17 @@ def poll(
             raise last or SignInCancelled("nobody entered the code in time", hint="Start again and enter the new code.")
         yield from wait(min(pause, left))
         try:
-            return (yield from _asked_once(login, application, authority, resource, clock, dialect))
+            return (
+                yield from exchange(
+                    application, authority, grant, resource, clock, dialect=dialect, scope=("openid", "profile")
+                )
+            )
         except Pending as error:
             last, pause = None, pause + (error.retry_after or 0.0)
         except Unreadable:
             raise
         except Unreachable as error:
             last, pause = error, min(float(LONGEST), max(pause + SLOWER, error.retry_after or 0.0))
-
-
-def _asked_once(
-    login: DeviceLogin,
-    application: Application,
-    authority: Authority,
-    resource: Resource,
-    clock: Clock,
-    dialect: Dialect,
-) -> Flow[TokenSet]:
-    grant = DeviceCode(login.device_code)
-    asked = token_request(application, authority, grant, resource, clock, dialect=dialect, scope=("openid", "profile"))
-    response = yield from ask(asked.to(authority))
-    if response.status != 200:
-        raise refused(response)
-    return TokenSet.read(response, clock.now())
 
 
 def _text(value: dict[str, Any], name: str) -> str:

@@ -6,7 +6,7 @@ Sources: RFC 6749 3.2; Microsoft v1 (`resource=`) and v2 (`scope=`) token reques
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from urllib.parse import unquote_plus, urlsplit
 
 from partnerauth.clock import Clock
@@ -17,7 +17,7 @@ from partnerauth.hidden import Hidden
 from partnerauth.messages import Request
 from partnerauth.oauth import jwt
 from partnerauth.oauth.application import Application, Proof
-from partnerauth.oauth.grants import AppItself, AuthorizationCode, Grant, read_grant, required
+from partnerauth.oauth.grants import AppItself, AuthorizationCode, DeviceCode, Grant, read_grant, required
 from partnerauth.oauth.refusals import refused
 from partnerauth.oauth.tokens import EMULATED_CLAIM, EMULATED_PREFIX, TokenSet
 
@@ -108,15 +108,15 @@ def exchange(
     """Tokens for `resource` in exchange for `grant`.
 
     `scope` are words asked for besides the resource; in the v2 dialect the resource's own scope is put before them.
-    An authorization code is sent once and never again; everything else may be repeated on a passing fault.
+    An authorization code or a device code is sent once; everything else may be repeated on a passing fault.
     Raises the error that the refusal stands for (see `oauth.refusals`), `Unreadable`, `Unreachable`.
     """
     asked = token_request(application, authority, grant, resource, clock, dialect=dialect, scope=scope, claims=claims)
     request = asked.to(authority)
-    once = isinstance(grant, AuthorizationCode)
+    once = isinstance(grant, (AuthorizationCode, DeviceCode))
     response = yield from ask(request) if once else insist(request)
     if response.status != 200:
-        raise refused(response)
+        raise refused(response, secrets=_secrets(asked))
     tokens = TokenSet.read(response, clock.now())
     if not authority.cloud.takes_emulated_tokens and _emulated(tokens):
         raise Tampered(
@@ -124,6 +124,12 @@ def exchange(
             hint="Something answers in place of the sign-in service. For an emulator, set `cloud` to its origin.",
         )
     return tokens
+
+
+def _secrets(asked: TokenRequest) -> list[Hidden]:
+    """What the request carried and no message may repeat."""
+    given = (getattr(asked.grant, field.name) for field in fields(asked.grant))
+    return [*asked.proof.values(), *(value for value in given if isinstance(value, Hidden))]
 
 
 def _emulated(tokens: TokenSet) -> bool:

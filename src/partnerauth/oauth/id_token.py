@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -71,7 +70,8 @@ def verify_id_token(
 
     `nonce` is the one we sent; `code` stands beside the token in the same answer (then `c_hash` must be there and
     match); `access_token` came with it (then `at_hash` must match if it is there). An unsigned token is taken from the
-    token endpoint only, never from the browser. Raises `Tampered`, `WrongTenant`, `WrongPerson`, `Unreadable`, `Unreachable`.
+    token endpoint only, never from the browser. Raises `Tampered`, `WrongTenant`, `WrongPerson`, `Unreadable`,
+    `Unreachable`.
     """
     if keys.authority.cloud != authority.cloud:
         raise CloudMixed("the signing keys are of another cloud than the sign-in")
@@ -88,6 +88,8 @@ def verify_id_token(
         issuers = authority.issuers(tid) if GUID.fullmatch(tid) else issuers
         if issuers and not key.may_sign_for(issuers, tid):
             raise Tampered("the id_token is signed with a key of another issuer")
+    if found.claims.get(EMULATED_CLAIM) is True and not authority.cloud.takes_emulated_tokens:
+        raise Tampered("the id_token comes from an emulator, and this is no emulated cloud")
     _check_origin(found, authority, application_id)
     _check_times(found, clock.now())
     _check_bindings(found, nonce, code, access_token)
@@ -102,7 +104,7 @@ def agree(first: IdToken, second: IdToken) -> None:
 
 def left_hash(text: Hidden) -> str:
     """The left half of the SHA-256 of `text` as base64url: what `c_hash` and `at_hash` are."""
-    digest = hashlib.sha256(text.reveal().encode()).digest()
+    digest = hashlib.sha256(text.reveal().encode("utf-8", "surrogatepass")).digest()
     return base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
 
 
@@ -146,7 +148,7 @@ def _check_bindings(found: jwt.Jwt, nonce: Hidden | None, code: Hidden | None, a
 
 
 def _same(found: str, expected: str) -> bool:
-    return hmac.compare_digest(found.encode(), expected.encode())
+    return Hidden(found) == Hidden(expected)
 
 
 def _read(found: jwt.Jwt) -> IdToken:

@@ -63,7 +63,7 @@ def impersonated() -> tuple[str, ...]:
 class Certificates:
     """A directory of certificates, made where missing and renewed where they end; many processes may open it at once.
 
-    Raises `Misconfigured` where the directory cannot be made or written, or belongs to somebody else.
+    Raises `Misconfigured` where the directory cannot be made or written, or where others can write in it.
     """
 
     def __init__(self, directory: Path | str, now: Callable[[], datetime] = SYSTEM.now) -> None:
@@ -74,6 +74,9 @@ class Certificates:
         self._names = frozenset(impersonated())
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if os.name == "posix" and self._directory.stat().st_mode & 0o022:
+                hint = "Name a directory that only you can write in, or one that does not exist yet."
+                raise Misconfigured(f"others can write in {self._directory}", hint=hint)
             self._keep(NAMES_RENEWED)
         except OSError as error:
             raise Misconfigured(f"no certificates can be kept in {self._directory}: {error.strerror}") from None

@@ -41,13 +41,14 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a client may take, in seconds: between requests; for one whole request, or for taking an answer; for
-    reading a refusal before the connection ends.
-    """
+    """How long a client may take, in seconds."""
 
     idle: float = 75.0
+    """Between requests."""
     request: float = 20.0
+    """For one whole request, or for taking an answer."""
     linger: float = 1.0
+    """For reading a refusal, before the connection ends."""
 
 
 Outcome: TypeAlias = Response | Cut
@@ -186,11 +187,14 @@ class Connection(asyncio.Protocol):
         """The head is whole."""
         self._in_head = False
         named = {name.lower(): value for name, value in self._headers}
-        if int(named.get("content-length", "0")) > MOST_BODY:
+        version = self._parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            self._refuse(400)
+        elif int(named.get("content-length", "0")) > MOST_BODY:
             self._refuse(413)
         elif self._parser.should_upgrade() and not named.keys().isdisjoint(("content-length", "transfer-encoding")):
             self._refuse(400)  # the parser takes such a body for the other protocol
-        elif (expected := named.get("expect")) and self._parser.get_http_version() != "1.0":
+        elif (expected := named.get("expect")) and version != "1.0":
             self._invite = expected.lower() == "100-continue"
             if not self._invite:
                 self._refuse(417)
@@ -211,18 +215,16 @@ class Connection(asyncio.Protocol):
             return
         headers = tuple(self._headers)
         parser = self._parser
-        version = parser.get_http_version()
         try:
-            if version not in ("1.0", "1.1"):
-                raise ValueError(version)
             url = addressed(self._target.decode("latin-1"), headers)
         except ValueError:
             self._refuse(400)
             return
         method = parser.get_method().decode("ascii")
         self._deaf = parser.should_upgrade() or not parser.should_keep_alive()
+        old = parser.get_http_version() == "1.0"
         request = Request(method, url, headers, b"".join(self._body))
-        self._turns.append(_Turn(request, self._deaf, bare=method == "HEAD", old=version == "1.0"))
+        self._turns.append(_Turn(request, self._deaf, bare=method == "HEAD", old=old))
 
     # --- the front's side
 

@@ -131,8 +131,9 @@ class Database:
                     store, kind, key_id, _ = self._header(connection)
                 finally:
                     connection.close()
-            except sqlite3.Error as error:
-                raise self._failure(error) from None
+            except (sqlite3.Error, UnicodeDecodeError) as error:
+                self._translate(error)
+                raise
         return store, kind, key_id
 
     def _ready(self) -> Opened:
@@ -228,7 +229,7 @@ class Database:
     def _translate(self, error: BaseException | None) -> None:
         if isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.ProgrammingError):
             raise self._failure(error) from None
-        if isinstance(error, Broken):
+        if isinstance(error, (Broken, UnicodeDecodeError)):  # a message of SQLite's may quote what is damaged
             raise self.corrupt() from None
 
     def _failure(self, error: sqlite3.Error) -> StoreFailed:

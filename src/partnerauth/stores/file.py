@@ -93,7 +93,7 @@ class FileStore:
             return opened.seal.fingerprint(_bytes(value))
 
     def check(self) -> None:
-        """Make sure that the file is whole, and by a durable write of 2 kB that it can be written. Raises `StoreFailed`."""
+        """Make sure that the file is whole and, by a durable write of 2 kB, can be written. Raises `StoreFailed`."""
         with self._database as opened:
             if opened.connection.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
                 raise self._database.corrupt()
@@ -131,7 +131,7 @@ def _sealed(opened: Opened, name: str, value: Hidden, tags: Mapping[str, str]) -
 
 
 def _entry(opened: Opened, name: Any, version: Any, text: Any, sealed: Any) -> Entry:
-    if not (isinstance(name, str) and isinstance(version, str) and isinstance(text, str) and isinstance(sealed, bytes)):
+    if not (isinstance(name, str) and isinstance(version, str) and isinstance(text, str)):
         raise Broken("a column of another type")  # SQLite columns hold what they are given
     value = opened.seal.open(sealed, _bound(opened, name, version, text)).decode("utf-8", "surrogatepass")
     return Entry(name, Hidden(value), version, json.loads(text))

@@ -39,9 +39,9 @@ class Seal:
         nonce = os.urandom(NONCE)
         return nonce + self._encrypt(nonce, text, about)
 
-    def open(self, sealed: bytes, about: bytes) -> bytes:
-        """The text that was closed beside `about`. Raises `Broken` for anything else."""
-        if len(sealed) < NONCE + TAG:
+    def open(self, sealed: object, about: bytes) -> bytes:
+        """The text that was closed beside `about`. Raises `Broken` for anything else, whatever a file gave."""
+        if not isinstance(sealed, bytes) or len(sealed) < NONCE + TAG:
             raise Broken("too short to be sealed")
         try:
             return self._decrypt(sealed[:NONCE], sealed[NONCE:], about)

@@ -64,9 +64,9 @@ def _given(turn: Turn, visit: Visit, who: Authentication) -> Later:
         text["scope"] = " ".join(asked.scope)
     if asked and asked.state:
         text["state"] = asked.state
-    return partial(deliver, visit.redirect, "query", text)
+    return partial(deliver, turn, visit.redirect, "query", text)
 
 
 def _not_given(turn: Turn, visit: Visit, denied: Denied) -> Later:
     fields = refusal_fields(turn, denied, visit.asked.state if visit.asked else "")
-    return partial(deliver, visit.redirect, "query", fields | {"admin_consent": "True"})
+    return partial(deliver, turn, visit.redirect, "query", fields | {"admin_consent": "True"})

@@ -49,7 +49,7 @@ def authorize(turn: Turn, segment: str, dialect: Dialect) -> Later:
         max_age = _max_age(asked)
     except Denied as denied:
         fields = refusal_fields(turn, denied, asked.state)
-        return partial(deliver, redirect, mode, fields)
+        return partial(deliver, turn, redirect, mode, fields)
     visit = Visit(
         browser=b"",
         segment=where.segment,

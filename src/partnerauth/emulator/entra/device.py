@@ -15,6 +15,7 @@ from partnerauth.emulator.entra.ledger import Authentication, Device, Visit, dig
 from partnerauth.emulator.entra.pages import device_entry, message
 from partnerauth.emulator.entra.permissions import OIDC_WORDS, Wanted, by_resource, by_scope, one_of
 from partnerauth.emulator.entra.refuse import Denied
+from partnerauth.emulator.entra.reply import log_refusal
 from partnerauth.emulator.entra.sign_in import begin
 from partnerauth.emulator.entra.turn import Later, Turn
 from partnerauth.messages import Response
@@ -98,7 +99,9 @@ def _asked(fields: dict[str, str], v1: bool) -> tuple[frozenset[str], Wanted | N
 
 
 def _approved(turn: Turn, visit: Visit, who: Authentication) -> Later:
-    device = turn.ledger.devices[visit.device]
+    device = turn.ledger.devices.get(visit.device)
+    if device is None:
+        return partial(message, "You have not signed in", "The code has expired. Start again on your device.")
     device.who = who
     found = people(turn.world, who)
     upn = found[1].upn if found else ""
@@ -111,7 +114,8 @@ def _approved(turn: Turn, visit: Visit, who: Authentication) -> Later:
 
 
 def _declined(turn: Turn, visit: Visit, denied: Denied) -> Later:
-    device = turn.ledger.devices[visit.device]
-    device.declined = True
-    turn.log("interactive", denied.code, upn=visit.hint, client=visit.client, resource="", mfa=False)
+    device = turn.ledger.devices.get(visit.device)
+    if device is not None:
+        device.declined = True
+    log_refusal(turn, visit, denied.code)
     return partial(message, "You have not signed in", f"AADSTS{denied.code}: {denied.text} You may close this window.")

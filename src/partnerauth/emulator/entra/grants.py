@@ -125,7 +125,9 @@ class Attempt:
             )
         ends = now + SPA_REFRESH_LIFETIME if code.platform == "spa" else None
         record = Refresh(code.who, code.client, code.platform, wanted, words | code.words, code.acrs, now, ends)
-        issued = self._for_user(registration, acr, record, wanted, words | code.words, nonce=code.nonce)
+        issued = self._for_user(
+            registration, acr, record, wanted, words | code.words, nonce=code.nonce, with_auth_time=code.with_auth_time
+        )
         code.spent = True
         return issued
 
@@ -248,6 +250,7 @@ class Attempt:
         words: frozenset[str],
         *,
         nonce: str = "",
+        with_auth_time: bool = False,
         refreshing: bool = False,
     ) -> Issued:
         turn, dialect, who = self.turn, self.asked.dialect, record.who
@@ -271,7 +274,7 @@ class Attempt:
         if "openid" in words:
             identity = id_claims(
                 dialect, turn.base, turn.now, who, tenant, person, registration.id, words, nonce=nonce,
-                with_auth_time=not self._v1,
+                with_auth_time=with_auth_time,
             )  # fmt: skip
         scope = tuple(sorted(names)) if self._v1 else self._v2_scope(wanted, names, words)
         refresh = refresh_token(turn.world, record) if self._with_refresh_token(record, refreshing) else None

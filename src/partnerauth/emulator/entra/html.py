@@ -1,7 +1,7 @@
 """Pages: text in which everything that comes from outside is escaped, and the headers that keep a page to itself.
 
-Source: Content Security Policy level 3. Chromium follows `form-action` through redirects, so the address that the answer
-goes to is named there.
+Source: Content Security Policy level 3. Chromium follows `form-action` through redirects, so the address that the
+answer goes to is named there.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ STYLE = """
   --line: #8a8a8a; --accent: #6cb2f2; --on-accent: #0b1a28; --wrong: #ff9b94; } }
 * { box-sizing: border-box; }
 body { margin: 0; min-height: 100vh; display: flex; flex-direction: column; align-items: center;
-  justify-content: center; background: var(--ground); color: var(--ink); font: 16px/1.5 "Segoe UI", system-ui, sans-serif; padding: 1rem; }
+  justify-content: center; background: var(--ground); color: var(--ink);
+  font: 16px/1.5 "Segoe UI", system-ui, sans-serif; padding: 1rem; }
 main { width: 100%; max-width: 27.5rem; background: var(--paper); padding: 2.75rem; border-radius: 2px;
   box-shadow: 0 2px 8px rgb(0 0 0 / 20%); overflow-wrap: anywhere; }
 h1 { font-size: 1.5rem; font-weight: 600; line-height: 1.25; margin: 0 0 .75rem; }
@@ -52,7 +53,7 @@ input[type=text], input[type=password], textarea { width: 100%; font: inherit; c
 textarea { min-height: 10rem; font-family: ui-monospace, monospace; font-size: .8rem; }
 .check { display: flex; gap: .5rem; align-items: baseline; margin: 0 0 1rem; }
 .check label { margin: 0; }
-.actions { display: flex; gap: .5rem; justify-content: flex-end; flex-wrap: wrap; }
+.actions { display: flex; flex-direction: row-reverse; gap: .5rem; flex-wrap: wrap; }
 button { font: inherit; min-width: 6.75rem; padding: .35rem .75rem; border: 1px solid transparent; border-radius: 2px;
   background: var(--accent); color: var(--on-accent); cursor: pointer; }
 button.second { background: transparent; color: inherit; border-color: var(--line); }

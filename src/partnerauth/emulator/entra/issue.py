@@ -1,7 +1,7 @@
 """The tokens that the service issues: their claims, and how they are written once the world is let go of.
 
 All the APIs of this world take access tokens of version 1.0, whichever endpoint issued them.
-Sources: Microsoft "Access token claims", "ID token claims"; the token printed in "Mandating MFA for your partner tenant".
+Sources: Microsoft "Access token claims", "ID token claims", and the token in "Mandating MFA for your partner tenant".
 """
 
 from __future__ import annotations

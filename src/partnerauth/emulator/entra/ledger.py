@@ -64,6 +64,7 @@ class Code:
     words: frozenset[str]
     nonce: str
     acrs: tuple[str, ...]
+    with_auth_time: bool
     issued: datetime
     spent: bool = False
 

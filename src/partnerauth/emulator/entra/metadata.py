@@ -1,6 +1,7 @@
 """What the service publishes about itself: both metadata documents, keys, instance discovery, user realm.
 
-Every address in them is spelt as the caller addressed the service. Sources: OpenID Connect Discovery 3; the documents that Entra ID publishes.
+Every address in them is spelt as the caller addressed the service.
+Sources: OpenID Connect Discovery 3; the documents that Entra ID publishes.
 """
 
 from __future__ import annotations

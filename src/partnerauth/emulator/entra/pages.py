@@ -6,13 +6,14 @@ Sources: OAuth 2.0 Form Post Response Mode; Microsoft "Authorization code flow" 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from partnerauth.cloud import Dialect
 from partnerauth.emulator.entra.html import Html, fill, joined, page
 from partnerauth.emulator.entra.permissions import NAMES
 from partnerauth.emulator.entra.redirects import source
 from partnerauth.emulator.entra.refuse import Denied
-from partnerauth.emulator.entra.turn import Turn
+from partnerauth.emulator.entra.turn import Later, Turn
 from partnerauth.messages import Response
 from partnerauth.oauth.refusals import REFUSALS
 
@@ -40,8 +41,8 @@ PASSWORD_FIELDS = """<label for="passwd">Password</label>
 <input type="password" id="passwd" name="passwd" autocomplete="current-password" required autofocus>
 """  # noqa: S105  # a part of it
 PASSWORD_ACTIONS = Html(
-    '<button type="submit" class="second" name="choice" value="other" formnovalidate>Use another account</button>'
     '<button type="submit" name="choice" value="sign_in">Sign in</button>'
+    '<button type="submit" class="second" name="choice" value="other" formnovalidate>Use another account</button>'
 )
 CODE = """<p class="who">{upn}</p>
 <h1>Enter code</h1>
@@ -78,8 +79,8 @@ FOR_ALL = Html("""<div class="check"><input type="checkbox" id="for_all" name="f
 <label for="for_all">Consent on behalf of your organization</label></div>
 """)
 CONSENT_ACTIONS = Html(
-    '<button type="submit" class="second" name="choice" value="cancel">Cancel</button>'
     '<button type="submit" name="choice" value="accept">Accept</button>'
+    '<button type="submit" class="second" name="choice" value="cancel">Cancel</button>'
 )
 ERROR = """<h1>Sorry, but we're having trouble signing you in.</h1>
 <p>AADSTS{code}: {text}</p>
@@ -219,6 +220,12 @@ def message(title: str, text: str, *, status: int = 200) -> Response:
 def shown_response(text: str) -> Response:
     """The whole answer as text to copy."""
     return page("You have signed in", joined((BRAND, fill(SHOWN, text=text))))
+
+
+def native_client(turn: Turn, segment: str, dialect: Dialect) -> Later:
+    """Where the answer for an old native application ends: it, or its user, reads the address."""
+    del segment, dialect
+    return partial(shown_response, turn.arrival.request.url)
 
 
 def form_post(redirect: str, fields: Mapping[str, str]) -> Response:

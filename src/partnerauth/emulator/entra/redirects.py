@@ -43,9 +43,13 @@ def chosen(registration: Registration, asked: str, dialect: Dialect) -> tuple[st
     )
 
 
-def shown_as_text(redirect: str) -> bool:
-    """Whether the answer is shown instead of being sent: the addresses of the copy-and-paste flows."""
-    return redirect == OOB or redirect.endswith(NATIVE_CLIENT)
+def shown_as_text(redirect: str, *, everywhere: bool) -> bool:
+    """Whether the answer is shown instead of being sent: the addresses of the copy-and-paste flows.
+
+    The native client's page is one of the sign-in service itself, so it can be reached only where the real names lead
+    here (`everywhere`).
+    """
+    return redirect == OOB or (redirect.endswith(NATIVE_CLIENT) and not everywhere)
 
 
 def source(redirect: str) -> str:

@@ -22,7 +22,7 @@ REDIRECTED_WORDS = {
     50079: "interaction_required",
     65001: "consent_required",
 }
-"""Where the authorize endpoint uses another word than the token endpoint ("Authorization code flow", error responses)."""
+"""Where the authorize endpoint uses another word than the token endpoint."""
 
 
 class Denied(Exception):

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from partnerauth.cloud import Dialect
+from partnerauth.emulator import address
 from partnerauth.emulator.entra.directory import appearing, place
 from partnerauth.emulator.entra.issue import CODE_BYTES, client_info, id_claims, opaque
 from partnerauth.emulator.entra.ledger import Authentication, Code, Visit, digest, remember
@@ -49,6 +50,7 @@ def answered(turn: Turn, visit: Visit, who: Authentication) -> Later:
             words,
             asked.nonce,
             visit.acrs,
+            bool(asked.max_age),
             turn.now,
         )
         remember(turn.ledger.codes, digest(code), record)
@@ -65,7 +67,7 @@ def answered(turn: Turn, visit: Visit, who: Authentication) -> Later:
             words,
             nonce=asked.nonce,
             code=code,
-            with_auth_time=bool(asked.max_age) or asked.dialect is Dialect.V2,
+            with_auth_time=bool(asked.max_age),
         )
         fields["id_token"] = ""
     if asked.client_info:
@@ -77,15 +79,24 @@ def answered(turn: Turn, visit: Visit, who: Authentication) -> Later:
         fields["admin_consent"] = "True"
     upn, resource = person.upn, ", ".join(wanted.audience for wanted in visit.wanted if wanted.audience)
     turn.log("interactive", 0, upn=upn, client=visit.client, resource=resource, mfa=who.mfa, tenant=tenant.id)
-    return partial(_signed, visit, fields, claims)
+    return partial(_signed, turn, visit, fields, claims)
 
 
 def refused(turn: Turn, visit: Visit, denied: Denied) -> Later:
     """The answer that says no, over the same channel."""
     asked = _asked(visit)
     fields = refusal_fields(turn, denied, asked.state)
-    turn.log("interactive", denied.code, upn=visit.hint, client=visit.client, resource=asked.resource[:200], mfa=False)
-    return partial(deliver, visit.redirect, visit.mode, fields)
+    log_refusal(turn, visit, denied.code)
+    return partial(deliver, turn, visit.redirect, visit.mode, fields)
+
+
+def log_refusal(turn: Turn, visit: Visit, code: int) -> None:
+    """Write in the sign-in log that somebody was refused, or would not go on."""
+    tenant = turn.world.tenants.get(visit.tenant)
+    person = tenant.people.get(visit.person) if tenant else None
+    upn = person.upn if person else visit.hint
+    resource = ", ".join(wanted.audience for wanted in visit.wanted if wanted.audience)[:200]
+    turn.log("interactive", code, upn=upn, client=visit.client, resource=resource, mfa=visit.mfa)
 
 
 def refusal_fields(turn: Turn, denied: Denied, state: str) -> dict[str, str]:
@@ -108,15 +119,15 @@ def _asked(visit: Visit) -> AuthorizeRequest:
     return visit.asked or AuthorizeRequest(visit.client)
 
 
-def _signed(visit: Visit, fields: dict[str, str], claims: dict[str, Any] | None) -> Response:
+def _signed(turn: Turn, visit: Visit, fields: dict[str, str], claims: dict[str, Any] | None) -> Response:
     if claims is not None:
         fields["id_token"] = signing_keys().sign(claims)
-    return deliver(visit.redirect, visit.mode, fields)
+    return deliver(turn, visit.redirect, visit.mode, fields)
 
 
-def deliver(redirect: str, mode: str, fields: Mapping[str, str]) -> Response:
-    """`fields` on their way to the redirect URI, by query, fragment or form post; or shown, where it is no address."""
-    if shown_as_text(redirect):
+def deliver(turn: Turn, redirect: str, mode: str, fields: Mapping[str, str]) -> Response:
+    """`fields` on their way to the redirect URI, by query, fragment or form post, or shown as text."""
+    if shown_as_text(redirect, everywhere=address.is_service(turn.arrival.request.host)):
         return shown_response(f"{redirect}?{encoded(fields)}")
     if mode == "form_post":
         return form_post(redirect, fields)

@@ -1,6 +1,7 @@
 """The sign-in service's front door: which of its pages or endpoints a request is for.
 
-Paths count without regard to letter case. Sources: Microsoft's metadata documents and "OpenID Connect on the Microsoft identity platform".
+Paths count without regard to letter case.
+Sources: Microsoft's metadata documents and "OpenID Connect on the Microsoft identity platform".
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from partnerauth.emulator.entra.admin_consent import admin_consent
 from partnerauth.emulator.entra.authorize import authorize
 from partnerauth.emulator.entra.device import device_code, device_page
 from partnerauth.emulator.entra.logout import logout
-from partnerauth.emulator.entra.pages import code_page, refusal_page
+from partnerauth.emulator.entra.pages import code_page, native_client, refusal_page
 from partnerauth.emulator.entra.refuse import Denied, refusal
 from partnerauth.emulator.entra.sign_in import proceed
 from partnerauth.emulator.entra.token import token
 from partnerauth.emulator.entra.turn import Later, Turn
+from partnerauth.emulator.entra.userinfo import userinfo
 from partnerauth.emulator.world import World
 from partnerauth.messages import Response
 
@@ -37,6 +39,7 @@ ENDPOINTS: Mapping[str, tuple[Handler, Dialect]] = {
     "oauth2/v2.0/token": (token, V2),
     "oauth2/devicecode": (device_code, V1),
     "oauth2/v2.0/devicecode": (device_code, V2),
+    "openid/userinfo": (userinfo, V1),
 }
 """What follows the tenant in the path, for programs: says no with JSON."""
 
@@ -49,10 +52,11 @@ PAGES: Mapping[str, tuple[Handler, Dialect]] = {
     "adminconsent": (admin_consent, V1),
     "v2.0/adminconsent": (admin_consent, V2),
     "login": (proceed, V2),
+    "oauth2/nativeclient": (native_client, V1),
 }
 """The same, for browsers: says no with a page."""
 
-POSTABLE = frozenset({"token", "devicecode", "authorize", "logout", "deviceauth", "login"})
+POSTABLE = frozenset({"token", "devicecode", "authorize", "logout", "deviceauth", "login", "userinfo"})
 LONGEST_BODY = 256 * 1024
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
@@ -19,6 +20,7 @@ from partnerauth.emulator.entra.pages import Step, refusal_page
 from partnerauth.emulator.entra.passwords import check_password, person_named
 from partnerauth.emulator.entra.permissions import missing, needs_admin
 from partnerauth.emulator.entra.refuse import Denied
+from partnerauth.emulator.entra.reply import log_refusal
 from partnerauth.emulator.entra.turn import Later, Turn
 from partnerauth.emulator.totp import matches
 from partnerauth.emulator.world import Person, Role, Tenant
@@ -51,6 +53,8 @@ def begin(turn: Turn, visit: Visit, *, silent: bool = False, fresh: bool = False
         visit.offered = session
     elif session is not None:
         visit.resume(session)
+    elif visit.hint and not choosing:
+        _recognize(turn, visit)
     visit.browser, cookie = browser_of(turn)
     flow = base64.urlsafe_b64encode(turn.world.bytes(24)).decode()
     remember(turn.ledger.visits, flow, visit)
@@ -71,6 +75,8 @@ def proceed(turn: Turn, segment: str, dialect: Dialect) -> Later:
     browser, _ = browser_of(turn)
     if visit is None or not hmac.compare_digest(visit.browser, browser) or turn.now - visit.began > VISIT_LIFETIME:
         raise Denied(50089, "This sign-in is over, or belongs to another browser. Go back to the application.")
+    if visit.client not in turn.world.registrations:
+        raise Denied(700016)
     wrong = _fill_in(turn, visit, fields) if fields.get("step") == _stage(turn, visit) else ""
     if wrong is None:
         del turn.ledger.visits[flow]
@@ -102,12 +108,19 @@ def _fill_in(turn: Turn, visit: Visit, fields: dict[str, str]) -> str | None:
     return ""
 
 
+def _recognize(turn: Turn, visit: Visit) -> None:
+    """Skip the account page where the application named somebody who is known."""
+    with suppress(Denied):
+        tenant, person = person_named(turn, visit.hint)
+        visit.tenant, visit.person = tenant.id, person.id
+
+
 def _account(turn: Turn, visit: Visit, login: str) -> str:
     visit.hint = login.strip()[:200]
     try:
         tenant, person = person_named(turn, login)
     except Denied as denied:
-        _log(turn, visit, denied.code)
+        log_refusal(turn, visit, denied.code)
         if denied.code == 50034:
             return "We couldn't find an account with that username."
         return "Your account has been locked or disabled. Contact your support person to unlock it, then try again."
@@ -120,7 +133,7 @@ def _password(turn: Turn, visit: Visit, given: Hidden) -> str:
     try:
         check_password(turn, tenant, person, given)
     except Denied as denied:
-        _log(turn, visit, denied.code)
+        log_refusal(turn, visit, denied.code)
         return PASSWORD_WORDS[denied.code]
     visit.password_at = turn.now
     return ""
@@ -143,7 +156,7 @@ def _code(turn: Turn, visit: Visit, given: str) -> str:
         visit.mfa, visit.new_session = True, True
         return ""
     visit.wrong_codes += 1
-    _log(turn, visit, 50074)
+    log_refusal(turn, visit, 50074)
     if visit.wrong_codes >= MOST_WRONG_CODES:
         visit.wrong_codes = 0
         visit.sign_out()
@@ -156,11 +169,9 @@ def _consent(turn: Turn, visit: Visit, *, for_all: bool) -> None:
     tenant = place(turn.world, visit.segment).tenant or home
     for_all = for_all and Role.GLOBAL_ADMIN in person.roles
     registration = turn.world.registrations[visit.client]
-    for wanted in visit.wanted:
-        asked = missing(registration, Tenant("", "", []), "", [wanted])
-        for api, names in asked.items():
-            key = (visit.client, api, "" if for_all else person.id)
-            tenant.grants.setdefault(key, set()).update(names)
+    who = "" if for_all else person.id
+    for api, names in missing(registration, tenant, who, visit.wanted).items():
+        tenant.grants.setdefault((visit.client, api, who), set()).update(names)
     visit.consented = True
 
 
@@ -213,9 +224,9 @@ def _advance(turn: Turn, flow: str, visit: Visit, wrong: str = "") -> Later:
             return signed_in(turn, visit, visit.finish(turn, visit, _who(visit)))
     except Denied as denied:
         turn.ledger.visits.pop(flow, None)
-        _log(turn, visit, denied.code)
         if denied.code == 50020:
             return visit.refuse(turn, visit, denied)
+        log_refusal(turn, visit, denied.code)
         return partial(refusal_page, denied, turn, Dialect.V2)
     response = _page(turn, flow, visit, stage, wrong)
     return lambda: response
@@ -290,9 +301,3 @@ def _person(turn: Turn, visit: Visit) -> tuple[Tenant, Person]:
     if found is None:
         raise Denied(50034, "The user account does not exist in the directory.")
     return found
-
-
-def _log(turn: Turn, visit: Visit, code: int) -> None:
-    found = people(turn.world, _who(visit))
-    upn = found[1].upn if found else visit.hint
-    turn.log("interactive", code, upn=upn, client=visit.client, resource="", mfa=visit.mfa)

@@ -48,7 +48,7 @@ class SecretEntry(Entry):
 
 
 class CertificateEntry(Entry):
-    """A certificate: the path of a PEM file, or the PEM text; `ends` where it is to end at another time than it says."""
+    """A certificate: the path of a PEM file, or the PEM text; `ends` where it ends at another time than it says."""
 
     pem: str
     ends: Any = None

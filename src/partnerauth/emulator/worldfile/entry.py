@@ -72,7 +72,10 @@ class Place:
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
-            message, _, path = str(error).partition(" - at `$")
+            self._mistake(kind, str(error))
+
+    def _mistake(self, kind: type[msgspec.Struct], said: str) -> NoReturn:
+        message, _, path = said.partition(" - at `$")
         place = Place(self.path + path.rstrip("`").replace("[...]", ".…"), self.source)
         if unknown := UNKNOWN.match(message):
             place.known(unknown["name"], _struct_at(kind, path).__struct_fields__, "member")

@@ -5,11 +5,8 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from partnerauth.emulator import moments
 from partnerauth.emulator.clock import WorldClock
@@ -27,7 +24,8 @@ BASES = {"contoso": contoso}
 def read_world(source: Path | str, folder: Path | None = None) -> World:
     """The world that a file (by its path) or a text describes.
 
-    Certificates are looked for in `folder`, else beside the file. Raises `Misconfigured` for every mistake, with its place.
+    Certificates are looked for in `folder`, else beside the file. Raises `Misconfigured` for every mistake, with its
+    place.
     """
     if isinstance(source, Path):
         name = source.name
@@ -58,10 +56,11 @@ class _Reader:
             self.top.known(name, (*SETTINGS, *TABLES), "setting or list")
         settings = {name: value for name, value in written.items() if name in SETTINGS}
         world = World(clock=self._clock(settings), seed=self._seed(settings), origin=self.world)
-        builder = Builder(world, self.folder)
-        for kind, tables in self._tables(written, self._base(settings, world)).items():
-            for place, table in tables:
-                builder.add(kind, place.convert(table, TABLES[kind]), place)
+        builder = Builder(world, self._pem)
+        base = self._base(settings, world)
+        for kind, entry in TABLES.items():
+            for place, table in self._tables(kind, written.get(kind, []), base.get(kind, [])):
+                builder.add(place.convert(table, entry), place)
         builder.finish(self.top)
         self._policies(settings.get("policies", {}), world)
         self._sign_in(settings.get("sign_in"), world)
@@ -72,12 +71,14 @@ class _Reader:
         if not isinstance(frozen, bool):
             (self.top / "frozen").wrong("expected true or false")
         clock = WorldClock()
-        if start is not None:
-            clock.set((self.top / "start").reading(moments.moment, start))
         if frozen:
             clock.freeze()
-            clock.set((self.top / "start").reading(moments.moment, start) if start is not None else clock.now())
+        if start is not None:
+            clock.set((self.top / "start").reading(moments.moment, start))
         return clock
+
+    def _pem(self, path: str) -> str:
+        return (self.folder / path).read_text(encoding="ascii")
 
     def _seed(self, settings: Mapping[str, Any]) -> int | None:
         seed = settings.get("seed")
@@ -93,24 +94,19 @@ class _Reader:
         base = BASES[name](WorldClock(frozen_at=world.now()))
         return document(base)
 
-    def _tables(
-        self, written: Mapping[str, Any], base: Mapping[str, Any]
-    ) -> dict[str, list[tuple[Place, dict[str, Any]]]]:
-        """The tables of the file, by list, each laid over the one of the base that it names."""
-        found = {}
-        for kind, entry in TABLES.items():
-            tables = written.get(kind, [])
-            if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-                (self.top / kind).wrong(f"expected tables, each under [[{kind}]]")
-            merged = {_name(kind, table): (Place(f"{kind}", "the world it extends"), table) for table in base.get(kind, [])}
-            for number, table in enumerate(tables):
-                place = self.top / kind / number
-                name = _name(kind, table) or f"#{number}"
-                below = merged[name][1] if name in merged and merged[name][0].source != place.source else {}
-                merged[name if below or name not in merged else f"#{number}"] = (place, {**below, **table})
-            found[kind] = list(merged.values())
-            del entry
-        return found
+    def _tables(self, kind: str, written: Any, base: list[dict[str, Any]]) -> list[tuple[Place, dict[str, Any]]]:
+        """The tables of a list, each laid over the one of the base that it names; then what else the base has."""
+        if not isinstance(written, list) or not all(isinstance(table, dict) for table in written):
+            (self.top / kind).wrong(f"expected tables, each under [[{kind}]]")
+        below = {_name(kind, table): table for table in base}
+        named = [_name(kind, table) for table in written]
+        own = [
+            (self.top / kind / number, below.get(name, {}) | table if kind != "referrals" else table)
+            for number, (name, table) in enumerate(zip(named, written, strict=True))
+        ]
+        extended = self.top / "extends" / kind
+        others = [(number, table) for number, (name, table) in enumerate(below.items()) if name not in named]
+        return [*((extended / number, table) for number, table in others), *own]
 
     def _policies(self, written: Any, world: World) -> None:
         place = self.top / "policies"

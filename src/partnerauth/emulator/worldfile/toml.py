@@ -47,7 +47,11 @@ def _value(value: Any) -> str:
             return _text(value)
         case list():
             broken = len(value) > 1 and isinstance(value[0], Mapping)
-            return "[\n    " + ",\n    ".join(map(_value, value)) + ",\n]" if broken else f"[{', '.join(map(_value, value))}]"
+            return (
+                "[\n    " + ",\n    ".join(map(_value, value)) + ",\n]"
+                if broken
+                else f"[{', '.join(map(_value, value))}]"
+            )
         case Mapping():
             return "{" + ", ".join(_members(value)) + "}"
     raise TypeError(f"no TOML for {type(value).__name__}")

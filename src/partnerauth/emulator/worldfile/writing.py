@@ -54,7 +54,9 @@ def _tables(world: World) -> dict[str, list[entries.Entry]]:
         "grants": list(_grants(world)),
         "customers": [_customer(customer) for customer in world.customers.values()],
         "vaults": [_vault(vault) for vault in world.vaults.values()],
-        "referrals": [entries.ReferralEntry(document=json.dumps(one)) for one in world.referrals.values()],
+        "referrals": [
+            entries.ReferralEntry(id=one["id"], document=json.dumps(one)) for one in world.referrals.values()
+        ],
     }
 
 
