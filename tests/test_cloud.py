@@ -1,5 +1,6 @@
 """National clouds are never mixed, and a token goes to no host but its API's own."""
 
+import sys
 from urllib.parse import urlsplit
 
 import pytest
@@ -73,7 +74,7 @@ def test_a_scope_ends_in_default_and_an_identifier_keeps_its_slash() -> None:
 def test_every_api_is_found_by_its_address_and_by_its_identifier(cloud: Cloud) -> None:
     for resource in cloud.apis.values():
         for base in (resource.address, resource.identifier):
-            for rest in ("", "/", "/v1/customers?size=3#top", "/v1/filter?text={\"a b\": 1}"):
+            for rest in ("", "/", "/v1/customers?size=3#top", '/v1/filter?text={"a b": 1}'):
                 assert cloud.find(base + rest) in cloud.apis.values()
         assert cloud.find(resource.address + "/x") == resource
 
@@ -180,11 +181,34 @@ def own_hosts(cloud: Cloud, resource: Resource) -> set[tuple[str | None, int]]:
     return {(part.hostname, part.port or 443) for part in parts}
 
 
-pieces = st.sampled_from(
-    ["https://", "http://", "api.partnercenter.microsoft.com", "graph.microsoft.com", "contoso", ".vault.azure.net"]
-    + ["localhost:8443", "evil.example", "@", ":", "/", "\\", "?", "#", ".", ":443", "%2e", "[", "]", "\n", "\t", " ", "é"]
-    + ["vault.azure.cn", "user", "//", "..", "\N{KELVIN SIGN}", "\N{FULLWIDTH SOLIDUS}", ";", "&", "=", "\x00"]
-)
+PIECES = [
+    "https://",
+    "http://",
+    "//",
+    "/",
+    "@",
+    ":",
+    ":443",
+    "#",
+    "?",
+    "\\",
+    ".",
+    "..",
+    "[",
+    "]",
+    ";",
+    "&",
+    "=",
+    "é",
+    "%2e",
+    "user",
+    "contoso",
+    "evil.example",
+    "localhost:8443",
+]
+PIECES += ["api.partnercenter.microsoft.com", "graph.microsoft.com", ".vault.azure.net", "vault.azure.cn"]
+PIECES += ["\n", "\t", " ", "\x00", "\N{KELVIN SIGN}", "\N{FULLWIDTH SOLIDUS}"]
+pieces = st.sampled_from(PIECES)
 
 
 @named
@@ -224,7 +248,7 @@ def test_what_is_said_of_an_address_leaves_its_password_and_query_out(canary: Ca
         ):
             with pytest.raises(Misconfigured) as caught:
                 cloud.find(address)
-            print(caught.value, caught.value.hint)
+            sys.stdout.write(f"{caught.value} {caught.value.hint}\n")
             assert password not in str(caught.value)
             assert code not in str(caught.value)
 
@@ -236,7 +260,9 @@ def test_what_is_said_of_an_address_steers_no_terminal() -> None:
     assert str(caught.value).isprintable()
 
 
-@pytest.mark.parametrize("name", ["", "ab", "evil.example/", "evil.example#", "a" * 25, "under_score", "https://evil.example"])
+@pytest.mark.parametrize(
+    "name", ["", "ab", "evil.example/", "evil.example#", "a" * 25, "under_score", "https://evil.example"]
+)
 def test_a_vault_has_a_name_that_a_vault_can_have(name: str) -> None:
     for cloud in EVERY:
         with pytest.raises(Misconfigured, match="no key vault"):
@@ -251,15 +277,35 @@ def test_germany_is_closed_unless_forced() -> None:
     assert GERMANY.authority(TENANT, forced=True).address == f"https://login.microsoftonline.de/{TENANT}"
 
 
-@pytest.mark.parametrize("tenant", [TENANT, TENANT.upper(), "contoso.com", "contoso.onmicrosoft.com", "organizations", "common"])
+@pytest.mark.parametrize(
+    "tenant", [TENANT, TENANT.upper(), "contoso.com", "contoso.onmicrosoft.com", "organizations", "common"]
+)
 def test_a_tenant_is_an_id_or_a_domain(tenant: str) -> None:
     assert GLOBAL.authority(tenant).address == f"https://login.microsoftonline.com/{tenant}"
 
 
 @pytest.mark.parametrize(
     "tenant",
-    ["", "contoso", "consumers", "..", "../common", "common/", "a/b.com", "contoso.com?x", "contoso.com\n", "-a.com", "a..com"]
-    + [f"{TENANT}\n", TENANT[1:], "contoso.com@evil.example", "x." * 130 + "com", "\N{KELVIN SIGN}.com"],
+    [
+        "",
+        f"{TENANT}\n",
+        TENANT[1:],
+        "contoso.com\n",
+        "x." * 130 + "com",
+        "K.com",
+        "..",
+        "../common",
+        *[
+            "contoso",
+            "consumers",
+            "common/",
+            "a/b.com",
+            "contoso.com?x",
+            "-a.com",
+            "a..com",
+            "contoso.com@evil.example",
+        ],
+    ],
 )
 def test_nothing_else_is_a_tenant(tenant: str) -> None:
     with pytest.raises(Misconfigured):
@@ -298,9 +344,21 @@ def test_an_emulated_cloud_is_named_by_its_origin(origin: str, name: str) -> Non
 
 @pytest.mark.parametrize(
     "origin",
-    ["http://localhost:8443", "https://localhost:8443/path", "https://localhost:8443?x", "https://localhost:8443/#x"]
-    + ["https://user@localhost:8443", "https://localhost:99999", "https://localhost:port", "https://", "localhost:8443"]
-    + ["https://[::1", "https://local host", "https://localhost\\x"],
+    [
+        "https://local host",
+        "https://localhost\\x",
+        "https://",
+        "https://[::1",
+        "http://localhost:8443",
+        "localhost:8443",
+        *[
+            "https://localhost:8443/path",
+            "https://localhost:8443?x",
+            "https://localhost:8443/#x",
+            "https://user@localhost",
+        ],
+        *["https://localhost:99999", "https://localhost:port"],
+    ],
 )
 def test_anything_else_is_no_origin(origin: str) -> None:
     with pytest.raises(Misconfigured):

@@ -21,6 +21,11 @@ from urllib.parse import unquote
 import anyio
 import pytest
 
+from partnerauth.emulator import default
+from partnerauth.emulator.emulator import Emulator
+from partnerauth.serving.server import Server
+from tests import browser
+
 ROOT = Path(__file__).resolve().parent.parent
 TOLD = [path for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))) if path.exists()]
 PAGES = [*TOLD, *sorted(ROOT.glob("*.md"))]
@@ -68,11 +73,26 @@ def already_there() -> dict[str, Any]:
 
 
 @pytest.fixture
-def variables(tmp_path: Path) -> dict[str, str]:
-    """The variables that the commands of every page find set: a home of their own, and a plain terminal."""
+def emulator(tmp_path: Path) -> Iterator[Server]:
+    """The emulator that the pages' commands talk to."""
+    with Server(Emulator().handle, tmp_path / "emulator") as server:
+        yield server
+
+
+@pytest.fixture
+def variables(tmp_path: Path, emulator: Server) -> dict[str, str]:
+    """The variables that the commands of every page find set: a home of their own, and the emulator as their cloud."""
+    settings = {
+        "PARTNERAUTH_CLOUD": emulator.url,
+        "PARTNERAUTH_CA": str(emulator.ca),
+        "PARTNERAUTH_TENANT": "contoso.com",
+        "PARTNERAUTH_CLIENT_ID": default.WEB_APP,
+        "PARTNERAUTH_CLIENT_SECRET": default.WEB_APP_SECRET,
+        "BROWSER": browser.installed(tmp_path, f"{emulator.url}/_emulator", emulator.ca),
+    }
     programs = Path(sys.executable).parent
     home = {variable: str(tmp_path) for variable in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")}
-    return home | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "120", "NO_COLOR": "1"}
+    return settings | home | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "120", "NO_COLOR": "1"}
 
 
 @pytest.mark.parametrize("page", TOLD, ids=name)

@@ -43,6 +43,11 @@ class Outside:
         """The same, in a loop."""
         self.pause(seconds)
 
+    def note(self, text: str) -> str:
+        """A piece of work."""
+        self.heard.append(text)
+        return "noted"
+
     @property
     def pauses(self) -> list[float]:
         """The pauses made."""
@@ -73,7 +78,7 @@ def story(outside: Outside) -> Flow[tuple[int, str, str]]:
     """A flow of every kind of effect, with an inner flow, and errors that it gets over."""
     first = yield from ask(QUESTION)
     yield from wait(2.0)
-    noted = yield from work("note", lambda: outside.heard.append("worked") or "noted")  # type: ignore[func-returns-value]
+    noted = yield from work("note", lambda: outside.note("worked"))
     try:
         yield from insist(Request("GET", "https://localhost/again"), 1)
     except Unreachable as error:

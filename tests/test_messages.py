@@ -1,5 +1,6 @@
 """HTTP messages: what they carry, what they refuse, and what they never print."""
 
+import sys
 from urllib.parse import quote
 
 import pytest
@@ -63,7 +64,9 @@ def test_a_refused_field_is_named_and_its_value_is_not(canary: Canary) -> None:
     assert secret not in str(caught.value)
 
 
-@pytest.mark.parametrize("body", [b"a=%ff", b"a=\xff", b"%C3=1", "&".join(f"{n}=" for n in range(MOST_FIELDS + 1)).encode()])
+@pytest.mark.parametrize(
+    "body", [b"a=%ff", b"a=\xff", b"%C3=1", "&".join(f"{n}=" for n in range(MOST_FIELDS + 1)).encode()]
+)
 def test_broken_forms_are_refused(body: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         _ = Request("POST", TOKEN, (("Content-Type", FORM),), body).fields
@@ -71,7 +74,7 @@ def test_broken_forms_are_refused(body: bytes) -> None:
 
 @pytest.mark.parametrize("kind", ["", "application/json", "multipart/form-data; boundary=x", "text/plain"])
 def test_only_a_form_has_fields(kind: str) -> None:
-    with pytest.raises(ValueError, match="no form|not a form"):
+    with pytest.raises(ValueError, match="is not a form"):
         _ = Request("POST", TOKEN, (("Content-Type", kind),), b"a=1").fields
 
 
@@ -106,7 +109,8 @@ def test_a_byte_order_mark_before_json_is_tolerated(mark: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<html></html>", b'{"a":', b"\xff", b'"\xff"', b"[" * 100_000, b"\xef\xbb\xbf\xef\xbb\xbf{}", b"{} {}"]
+    "body",
+    [b"", b"<html></html>", b'{"a":', b"\xff", b'"\xff"', b"[" * 100_000, b"\xef\xbb\xbf\xef\xbb\xbf{}", b"{} {}"],
 )
 def test_what_is_no_json_is_a_value_error(body: bytes) -> None:
     with pytest.raises(ValueError, match="no JSON"):
@@ -130,7 +134,7 @@ def test_no_message_prints_its_body_or_its_credentials(canary: Canary) -> None:
     json = Request.json("PUT", TOKEN, {"value": secret}, headers)
     answer = Response.json(200, {"access_token": secret}, (("Set-Cookie", secret),))
 
-    print(form, json, answer, [form, answer], f"{form!r} {json} {answer!s}")
+    sys.stdout.write(f"{form} {json!r} {answer} {[form, answer]} { {'in': json} }")
 
     assert repr(form) == "<Request POST https://localhost:8443/path>"
     assert repr(json) == f"<Request PUT {TOKEN}>"
@@ -160,6 +164,8 @@ def test_retry_after_is_a_number_of_seconds(value: str, seconds: float | None) -
     assert Response(429, (("retry-after", value),)).retry_after == seconds
 
 
-@pytest.mark.parametrize(("status", "ok"), [(199, False), (200, True), (204, True), (299, True), (302, False), (401, False)])
+@pytest.mark.parametrize(
+    ("status", "ok"), [(199, False), (200, True), (204, True), (299, True), (302, False), (401, False)]
+)
 def test_two_hundreds_are_success(status: int, ok: bool) -> None:
     assert Response(status).ok is ok

@@ -87,7 +87,7 @@ def test_type_checkers_see_the_same_list() -> None:
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'Sesion'"):
-        _ = partnerauth.Sesion  # type: ignore[attr-defined]
+        _ = partnerauth.Sesion
 
 
 def test_importing_the_library_loads_nothing_heavy() -> None:

@@ -35,6 +35,9 @@ class Api(Enum):
     AZURE_AD_GRAPH = "azure-ad-graph"
     """Retired on 1 July 2025; a name that old programs still ask tokens for."""
 
+    # An enumeration hashes its members' names, in Python, which would be half of what a token from the shelf costs.
+    __hash__ = object.__hash__
+
 
 class Resource(NamedTuple):
     """An API in one cloud: the identifier tokens are asked for, and the address it answers at."""
@@ -55,8 +58,8 @@ HTTPS_PORT = 443
 MOST_PORT = 65_535
 VAULT_NAME = re.compile(r"[a-zA-Z0-9-]{3,24}")
 """3 to 24 letters, digits and hyphens (Azure "Naming rules": Microsoft.KeyVault)."""
-# No user information, no backslash (to some clients the end of a host), nothing but ASCII in the host (where letter case
-# is ignored, the Kelvin sign is a k), no control characters (some clients drop them).
+# No user information, no backslash (to some clients the end of a host), nothing but ASCII in the host (where letter
+# case is ignored, the Kelvin sign is a k), no control characters (some clients drop them).
 ADDRESS = re.compile(
     r"https://(?P<host>[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?(?P<path>/[^?#\\\x00-\x20\x7f]*)?"
     r"(?:[?#][^\x00-\x1f\x7f]*)?",
@@ -160,7 +163,8 @@ class Cloud:
             raise CloudClosed(f"the {self.name} cloud is closed: {self.closed}")
         if tenant == PERSONAL_ACCOUNTS:
             raise Misconfigured(
-                "personal Microsoft accounts cannot act for a partner", hint="Give the partner's tenant, or organizations."
+                "personal Microsoft accounts cannot act for a partner",
+                hint="Give the partner's tenant, or organizations.",
             )
         if tenant not in SHARED_TENANTS and not GUID.fullmatch(tenant) and not DOMAIN.fullmatch(tenant):
             raise Misconfigured(
@@ -335,7 +339,9 @@ def emulated(origin: str) -> Cloud:
     """
     place = _place(origin)
     if place is None or place[2] not in ("", "/") or "?" in origin or "#" in origin:
-        raise Misconfigured(f"'{_shown(origin)}' is no origin of an emulator", hint="Give it as https://localhost:8443.")
+        raise Misconfigured(
+            f"'{_shown(origin)}' is no origin of an emulator", hint="Give it as https://localhost:8443."
+        )
     host, port, _ = place
     root = f"https://{host}" if port == HTTPS_PORT else f"https://{host}:{port}"
     apis = {

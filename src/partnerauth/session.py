@@ -12,9 +12,9 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
@@ -35,12 +35,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_Flight = tuple[str, Resource, str, asyncio.AbstractEventLoop]
 _Row = tuple[str, datetime, datetime, str, tuple[str, ...]]
 
 log = logging.getLogger("partnerauth.session")
 
 EARLY = 300.0
 """A token is renewed so many seconds before its end, or after nine tenths of a short life."""
+AGAIN = 30.0
+"""Where a token about to end could not be renewed, it is used for so many seconds until that is tried again."""
 
 
 class Kept(NamedTuple):
@@ -71,8 +74,11 @@ class _Shelving:
         else:
             name = yield from source.flight(resource)
             lock = shelf.lock(name)
-            yield from work("flight", lock.acquire)
             try:
+                # In here: a cancellation waits for the lock to be taken, and then it must be given back.
+                yield from work("flight", lock.acquire)
+                if claims:
+                    yield from self._shelve(shelf, name, None)
                 there = None if claims else (yield from work("shelf", lambda: self._shelved(shelf, name)))
                 tokens = there if there is not None else (yield from source.token(resource, claims))
                 if there is None:
@@ -87,28 +93,30 @@ class _Shelving:
         now = self._clock.now()
         found = shelf.get(name, now)
         tokens = _thawed(found) if found is not None else None
-        return tokens if tokens is not None and tokens.expires_at - now > timedelta(seconds=EARLY) else None
+        return tokens if tokens is not None and _left(tokens, now) > _margin(tokens) else None
 
-    def _shelve(self, shelf: Shelf, name: str, tokens: TokenSet) -> Flow[None]:
-        frozen, now = _frozen(tokens), self._clock.now()
+    def _shelve(self, shelf: Shelf, name: str, tokens: TokenSet | None) -> Flow[None]:
+        """Put the token on the durable shelf in place of the former one; None: only drop that."""
+        now = self._clock.now()
+        frozen, ends = (_frozen(tokens), tokens.expires_at) if tokens is not None else (Hidden(""), now)
         try:
-            yield from work("shelve", lambda: shelf.put(name, frozen, tokens.expires_at, now))
+            yield from work("shelve", lambda: shelf.put(name, frozen, ends, now))
         except StoreFailed as error:
             log.warning(
                 "the access token could not be shelved (%s); the next process asks for one", type(error).__name__
             )
 
     def _keep(self, source: TokenSource, resource: Resource, tokens: TokenSet) -> None:
-        left = (tokens.expires_at - self._clock.now()).total_seconds()
-        now = self._ticks()
-        self._kept[source.identity, resource] = Kept(now + left - min(EARLY, left / 10), now + left, tokens)
+        left, now = _left(tokens, self._clock.now()), self._ticks()
+        self._kept[source.identity, resource] = Kept(now + left - _margin(tokens), now + left, tokens)
 
     def _in_need(self, key: tuple[str, Resource], error: Exception) -> TokenSet | None:
         """The token that is about to end, where a new one could not be had but this one still opens doors."""
-        kept = self._kept.get(key)
-        if kept is None or not isinstance(error, Unreachable) or self._ticks() >= kept.usable:
+        kept, now = self._kept.get(key), self._ticks()
+        if kept is None or not isinstance(error, Unreachable) or now >= kept.usable:
             return None
         log.warning("no new token now (%s); the present one is used while it lasts", type(error).__name__)
+        self._kept[key] = kept._replace(fresh=min(now + AGAIN, kept.usable))
         return kept.tokens
 
     def forget_tokens(self) -> None:
@@ -141,7 +149,8 @@ class Session(_Shelving):
         Raises what the source raises (a subclass of `PartnerAuthError`); all who wait for one flight get the same
         error.
         """
-        kept = self._kept.get((source.identity, target))  # type: ignore[arg-type]  # an Api is never a key
+        resource = source.cloud.apis.get(target) if target.__class__ is Api else target
+        kept = self._kept.get((source.identity, resource))  # type: ignore[arg-type]  # nothing else is ever a key
         if kept is not None and self._ticks() < kept.fresh:
             return kept.tokens
         return self._fly(source, self._resource(source, target), "")
@@ -224,20 +233,34 @@ class Session(_Shelving):
                     return kept.tokens
                 flight = self._flights[key] = Future()
         if leading:
-            try:
-                flight.set_result(self.run(self._fetch(source, resource, claims)))
-            except BaseException as error:  # noqa: BLE001  # raised again for all who wait
-                flight.set_exception(error)
-            finally:
-                with self._lock:
-                    del self._flights[key]
+            self._lead(flight, key, source)
         try:
             return flight.result()
+        except CancelledError:  # the leader was interrupted: that was no answer
+            return self._fly(source, resource, claims)
         except PartnerAuthError as error:
             in_need = None if claims else self._in_need(key[:2], error)
             if in_need is None:
                 raise
             return in_need
+
+    def _lead(self, flight: Future[TokenSet], key: tuple[str, Resource, str], source: TokenSource) -> None:
+        try:
+            tokens = self.run(self._fetch(source, *key[1:]))
+        except Exception as error:  # noqa: BLE001  # raised again for all who wait
+            self._land(key)
+            flight.set_exception(error)
+        except BaseException:
+            self._land(key)
+            flight.cancel()
+            raise
+        else:
+            self._land(key)
+            flight.set_result(tokens)
+
+    def _land(self, key: tuple[str, Resource, str]) -> None:
+        with self._lock:
+            del self._flights[key]
 
 
 class AsyncSession(_Shelving):
@@ -253,11 +276,12 @@ class AsyncSession(_Shelving):
         self._ca = ca
         self._raw_send = send
         self._carrier_close: Callable[[], object] | None = None
-        self._flights: dict[tuple[str, Resource, str], asyncio.Task[TokenSet]] = {}
+        self._flights: dict[_Flight, asyncio.Task[TokenSet]] = {}
 
     async def token(self, source: TokenSource, target: Resource | Api) -> TokenSet:
         """An access token of `source` for an API: from the shelf, or a new one. Raises as `Session.token` does."""
-        kept = self._kept.get((source.identity, target))  # type: ignore[arg-type]  # an Api is never a key
+        resource = source.cloud.apis.get(target) if target.__class__ is Api else target
+        kept = self._kept.get((source.identity, resource))  # type: ignore[arg-type]  # nothing else is ever a key
         if kept is not None and self._ticks() < kept.fresh:
             return kept.tokens
         return await self._fly(source, self._resource(source, target), "")
@@ -298,7 +322,9 @@ class AsyncSession(_Shelving):
 
     async def close(self) -> None:
         """Let the flights end, then close all connections."""
-        await asyncio.gather(*self._flights.values(), return_exceptions=True)
+        here = asyncio.get_running_loop()
+        flights = [flight for (*_, loop), flight in self._flights.items() if loop is here]
+        await asyncio.gather(*flights, return_exceptions=True)
         if self._carrier_close is not None:
             await self._carrier_close()  # type: ignore[misc]
 
@@ -319,10 +345,11 @@ class AsyncSession(_Shelving):
         return self._raw_send
 
     async def _fly(self, source: TokenSource, resource: Resource, claims: str) -> TokenSet:
-        key = (source.identity, resource, claims)
+        loop = asyncio.get_running_loop()
+        key = (source.identity, resource, claims, loop)
         flight = self._flights.get(key)
         if flight is None:
-            flight = asyncio.get_running_loop().create_task(self.run(self._fetch(source, resource, claims)))
+            flight = loop.create_task(self.run(self._fetch(source, resource, claims)))
             self._flights[key] = flight
             flight.add_done_callback(lambda done: self._landed(key, done))
         try:
@@ -333,7 +360,7 @@ class AsyncSession(_Shelving):
                 raise
             return in_need
 
-    def _landed(self, key: tuple[str, Resource, str], flight: asyncio.Task[TokenSet]) -> None:
+    def _landed(self, key: _Flight, flight: asyncio.Task[TokenSet]) -> None:
         self._flights.pop(key, None)
         if not flight.cancelled():
             flight.exception()  # seen, even where all who waited have been cancelled
@@ -354,6 +381,15 @@ def _correlated(correlation_id: str) -> Iterator[None]:
     except PartnerAuthError as error:
         error.correlation_id = error.correlation_id or correlation_id
         raise
+
+
+def _left(tokens: TokenSet, now: datetime) -> float:
+    return (tokens.expires_at - now).total_seconds()
+
+
+def _margin(tokens: TokenSet) -> float:
+    """How many seconds before its end a token is renewed."""
+    return min(EARLY, _left(tokens, tokens.received_at) / 10)
 
 
 def _bearing(tokens: TokenSet) -> Callable[[], Flow[Hidden]]:

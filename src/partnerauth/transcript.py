@@ -18,7 +18,7 @@ from partnerauth.messages import FORM, Headers, Request, Response
 
 SECRET_FIELDS = frozenset(
     {"assertion", "canary", "clientassertion", "clientinfo", "clientsecret", "code", "codeverifier", "cookie"}
-    | {"devicecode", "flowtoken", "nonce", "otc", "otp", "passcode", "passwd", "password", "privatekey", "pwd"}
+    | {"devicecode", "flow", "flowtoken", "nonce", "otc", "otp", "passcode", "passwd", "password", "privatekey", "pwd"}
     | {"secret", "secrettext", "state", "totp", "usercode", "value", "verificationcode"}
 )
 """Names of fields whose values are secrets, in lower case and without `_` and `-`."""

@@ -1,4 +1,4 @@
-"""Partner Center decides as its reference says (sections of the reference of Partner Center are named beside the tests)."""
+"""Partner Center decides as its reference says (its sections are named beside the tests)."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partnerauth.apis import reference
-from partnerauth.apis.page import Page
 from partnerauth.apis.partnercenter import consents, customers, mfa, profiles, users
 from partnerauth.apis.perform import pages, perform
 from partnerauth.cloud import Api, emulated
@@ -286,10 +285,9 @@ def test_a_filter_that_is_none_is_refused(world: World, condition: str) -> None:
 def test_deleted_users_are_listed_by_their_state(world: World) -> None:
     """10.2, row 32."""
     world.customers[FABRIKAM].users[ANA].active = False
-    ask: Callable[..., Any] = lambda call: run(perform(call, RESOURCE, lambda: bearing(agent(world))), send(world))
 
-    assert [user.state for user in ask(users.deleted(FABRIKAM)).items] == ["inactive"]
-    assert len(ask(users.listing(FABRIKAM)).items) == 2
+    assert [user.state for user in asked(world, users.deleted(FABRIKAM)).items] == ["inactive"]
+    assert len(asked(world, users.listing(FABRIKAM)).items) == 2
 
 
 def test_the_partners_profiles(world: World) -> None:
@@ -385,8 +383,8 @@ class TestPages:
         """The other end; so is a continuation token that is none."""
         full = agent(world).get("/v1/customers?size=6")
         token = full["links"]["next"]["headers"][0]["value"]
-        for given in (token, "", "nonsense", "e30", "W10"):
-            headers: Headers = (("MS-ContinuationToken", given),)
+        for sent in (token, "", "nonsense", "e30", "W10"):
+            headers: Headers = (("MS-ContinuationToken", sent),)
             response = agent(world).ask("GET", "/v1/customers?size=6&seekOperation=Next", headers=headers)
             assert refusal(response) == (400, 2000)
 
@@ -407,21 +405,21 @@ class TestPages:
 
     def test_what_is_added_and_removed_between_two_pages_disturbs_nobody_else(self, world: World) -> None:
         """A token names the last item, not a place."""
-        first: Page[users.User] = self.page(world, users.listing(FABRIKAM, 1))
+        first = asked(world, users.listing(FABRIKAM, 1))
         del world.customers[FABRIKAM].users[ANA]
         world.customers[FABRIKAM].users["0"] = CustomerUser("0", "new@x.example", "New", "One")
         assert first.next is not None
 
-        assert [user.first_name for user in self.page(world, first.next).items] == ["Ben"]
-
-    @staticmethod
-    def page(world: World, call: Any) -> Any:
-        return run(perform(call, RESOURCE, lambda: bearing(agent(world))), send(world))
+        assert [user.first_name for user in asked(world, first.next).items] == ["Ben"]
 
 
 def bearing(who: Caller) -> Flow[Hidden]:
     yield from ()
     return Hidden(who.token)
+
+
+def asked(world: World, call: Any) -> Any:
+    return run(perform(call, RESOURCE, lambda: bearing(agent(world))), send(world))
 
 
 def send(world: World) -> Callable[[Request], Response]:
@@ -439,7 +437,6 @@ class TestTheClient:
     """The client's own calls against this service: one table, both sides."""
 
     def test_reads_all_that_the_service_writes(self, world: World) -> None:
-        bearer = lambda: bearing(agent(world))
         for call in (
             customers.listing(),
             customers.get(FABRIKAM),
@@ -452,30 +449,25 @@ class TestTheClient:
             profiles.billing(),
             mfa.without(),
         ):
-            assert run(perform(call, RESOURCE, bearer), send(world)) is not None
+            assert asked(world, call) is not None
 
-        assert [c.id for c in run(perform(customers.by_company("fab"), RESOURCE, bearer), send(world)).items] == [
-            FABRIKAM
-        ]
-        assert [c.id for c in run(perform(customers.by_domain("fab"), RESOURCE, bearer), send(world)).items] == [
-            FABRIKAM
-        ]
+        assert [c.id for c in asked(world, customers.by_company("fab")).items] == [FABRIKAM]
+        assert [c.id for c in asked(world, customers.by_domain("fab")).items] == [FABRIKAM]
 
     def test_knows_refusals_by_their_kind(self, world: World) -> None:
         """8.3."""
-        itself = lambda: bearing(caller(world))
-        without = lambda: bearing(caller(world, ADMIN_AGENT))
+        itself, without = caller(world), caller(world, ADMIN_AGENT)
         world.policies.mfa_at_the_apis = NOON
         with pytest.raises(MfaMissing) as missing:
-            run(perform(customers.listing(), RESOURCE, without), send(world))
+            run(perform(customers.listing(), RESOURCE, lambda: bearing(without)), send(world))
         with pytest.raises(Forbidden) as forbidden:
-            run(perform(users.listing(FABRIKAM), RESOURCE, itself), send(world))
+            run(perform(users.listing(FABRIKAM), RESOURCE, lambda: bearing(itself)), send(world))
         with pytest.raises(NotFound):
-            run(perform(customers.get("nobody"), RESOURCE, itself), send(world))
+            run(perform(customers.get("nobody"), RESOURCE, lambda: bearing(itself)), send(world))
 
         assert missing.value.code == 900421
         assert forbidden.value.code == 900329
-        assert run(mfa.compliance(RESOURCE, without), send(world)) is False
+        assert run(mfa.compliance(RESOURCE, lambda: bearing(without)), send(world)) is False
         assert run(mfa.compliance(RESOURCE, lambda: bearing(agent(world))), send(world)) is True
 
 

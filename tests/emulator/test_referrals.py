@@ -305,7 +305,10 @@ class TestUpdate:
     def test_status_and_substatus_change_together(self, world: World) -> None:
         """New → Active → Closed; a closed referral is never edited again."""
         here = f"{PATH}/{FABRIKAM}"
-        patch = lambda *changes: caller(world).ask("PATCH", here, [replacing(path, value) for path, value in changes])
+
+        def patch(*changes: tuple[str, str]) -> Response:
+            return caller(world).ask("PATCH", here, [replacing(path, value) for path, value in changes])
+
         assert refusal(patch(("/status", "Active"))) == (400, "invalidRequest")
         assert patch(("/status", "Active"), ("/substatus", "Accepted")).status == 204
         assert caller(world).get(here)["acceptedDateTime"] == "2026-03-01T12:00:00.0000000Z"

@@ -240,7 +240,10 @@ class TestBackup:
         put(world, value="one")
         put(world, value="two")
         blob = caller(world).ask("POST", f"/secrets/tenant-id/backup?{V}", raw=b"").value()
-        restore = lambda: caller(world).ask("POST", f"/secrets/restore?{V}", blob)
+
+        def restore() -> Response:
+            return caller(world).ask("POST", f"/secrets/restore?{V}", blob)
+
         assert refusal(restore()) == (409, "Conflict", "")
         caller(world).ask("DELETE", f"/secrets/tenant-id?{V}")
         assert refusal(restore()) == (409, "Conflict", "ObjectIsDeletedButRecoverable")

@@ -114,6 +114,7 @@ def test_the_code_is_found_in_the_text(description: str) -> None:
 def test_the_last_of_two_codes_counts() -> None:
     """`[70002, 50126]`: the first is generic."""
     assert refused(entra("invalid_grant", 70002, 50126)).code == 50126
+    assert refused(entra("invalid_grant", 50034, 50126)).code == 50126
     assert refused(entra("invalid_client", 70002, status=401)).code == 70002
 
 
@@ -349,6 +350,7 @@ def test_partner_center_misses_mfa(response: Response) -> None:
         (Response.json(401, {"code": 900420, "description": "x"}), Unauthorized, 900420),
         (Response(401), Unauthorized, None),
         (Response(401, body=b"<html>"), Unauthorized, None),
+        (Response(401, MFA_2019, b'{"code":400,"description":"expired"}'), Unauthorized, 400),
         (
             Response(401, (("WWW-Authenticate", 'Bearer authorization="https://login", resource="x"'),)),
             Unauthorized,

@@ -113,10 +113,9 @@ def _loopback(settings: Settings, first: FirstConsent, facts: dict[str, str], pr
         ticket = _ticket(settings, receiver.redirect_uri, facts)
         link = ticket.request(_asked(first), response_mode="form_post", prompt=prompt).to(ticket.authority)
         if opened:
-            import webbrowser
-
-            opened = webbrowser.open(link)
-        click.echo("Sign in in the browser window." if opened else f"Open this link in a browser:\n{link}", err=True)
+            _open(link)
+        click.echo(f"{'Sign in in the browser window; if none opens, use' if opened else 'Open'} this link:", err=True)
+        click.echo(link, err=True)
         fields = receiver.wait(TICKET_LIFETIME.total_seconds())
         try:
             kept = settings.session.run(first.answer(ticket, AuthorizeResponse.read(fields)))
@@ -125,6 +124,14 @@ def _loopback(settings: Settings, first: FirstConsent, facts: dict[str, str], pr
             raise
         receiver.reply(page(kept))
         return kept
+
+
+def _open(link: str) -> None:
+    """Open the link in the person's browser; some of them only return when they are closed."""
+    import threading
+    import webbrowser
+
+    threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
 
 
 def _paste(settings: Settings, first: FirstConsent, facts: dict[str, str], prompt: str, opened: bool) -> Kept:

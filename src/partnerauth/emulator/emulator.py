@@ -37,7 +37,7 @@ class Emulator:
         self._services[address.REFERRALS] = Referrals(self.world).answer
         self._services[address.GRAPH] = Graph(self.world).answer
         self._vaults = Vaults(self.world).answer
-        self._portal = Portal(self.world).answer
+        self._portal = Portal(self).answer
         self._control = Control(self).answer
 
     def handle(self, request: Request) -> Response:

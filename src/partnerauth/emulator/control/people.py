@@ -127,22 +127,20 @@ def _sign_in(call: Call) -> SignIn:
     return SignIn(automatic.upn, automatic.mfa) if automatic else SignIn(None, False)
 
 
-def sign_in_as(call: Call, upn: str, mfa: bool | None) -> None:
-    """Sign everybody who comes in as this person, from now on. Raises `Problem`."""
+def change_sign_in(call: Call) -> SignIn:
+    """Sign whoever comes in as the person that the body (`SignInChange`) names. Raises `Problem`."""
+    change: SignInChange = call.body
     with call.world.lock:
-        _, person = find(call, upn)
+        _, person = find(call, change.upn)
         able = person.totp is not None
-        if mfa and not able:
+        if change.mfa and not able:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{person.upn} has no authenticator, so no MFA")
-        call.world.automatic = Automatic(person.upn, able if mfa is None else mfa)
-
-
-def _change_sign_in(call: Call) -> SignIn:
-    sign_in_as(call, call.body.upn, call.body.mfa)
+        call.world.automatic = Automatic(person.upn, able if change.mfa is None else change.mfa)
     return _sign_in(call)
 
 
-def _stop_sign_in(call: Call) -> None:
+def stop_sign_in(call: Call) -> None:
+    """Let people sign in by themselves."""
     call.world.automatic = None
 
 
@@ -152,11 +150,11 @@ ROUTES = (
         "PUT",
         "/sign-in",
         "Sign whoever comes in as this person, without a page",
-        _change_sign_in,
+        change_sign_in,
         gives=SignIn,
         takes=SignInChange,
     ),
-    Route("DELETE", "/sign-in", "Let people sign in by themselves again", _stop_sign_in),
+    Route("DELETE", "/sign-in", "Let people sign in by themselves again", stop_sign_in),
     Route("GET", "/phone/{upn}", "The code that a person's authenticator shows now", _phone, gives=Phone),
     Route("GET", "/people", "Everybody", _people, gives=list[PersonView]),
     Route("GET", "/people/{upn}", "One person", _person, gives=PersonView),

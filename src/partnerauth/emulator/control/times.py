@@ -51,7 +51,8 @@ def _time(call: Call) -> Time:
     return Time(clock.now(), clock.frozen)
 
 
-def _change_time(call: Call) -> Time:
+def change_time(call: Call) -> Time:
+    """Change the clock as the body (`TimeChange`) says. Raises `Problem`."""
     change: TimeChange = call.body
     clock = call.world.clock
     if change.now is not UNSET and change.advance is not UNSET:
@@ -78,7 +79,8 @@ def _policies(call: Call) -> Any:
     return Dates(*(getattr(policies, name) for name in Policies.FIELDS))
 
 
-def _change_policies(call: Call) -> Any:
+def change_policies(call: Call) -> Any:
+    """Change the dates that the body (`DateChanges`) names, or none. Raises `Problem`."""
     given = {name: getattr(call.body, name) for name in Policies.FIELDS}
     dates = {}
     for name, written in given.items():
@@ -95,7 +97,7 @@ def _change_policies(call: Call) -> Any:
 
 ROUTES = (
     Route("GET", "/clock", "What time it is in this world", _time, gives=Time),
-    Route("PUT", "/clock", "Set, advance, stop or start the clock", _change_time, gives=Time, takes=TimeChange),
+    Route("PUT", "/clock", "Set, advance, stop or start the clock", change_time, gives=Time, takes=TimeChange),
     Route("GET", "/policies", "From when on each policy holds", _policies, gives=Dates),
-    Route("PUT", "/policies", "Change when policies hold", _change_policies, gives=Dates, takes=DateChanges),
+    Route("PUT", "/policies", "Change when policies hold", change_policies, gives=Dates, takes=DateChanges),
 )
