@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 import uvloop
@@ -107,7 +107,7 @@ class Asking(asyncio.Protocol):
         self.raw, self.heard, self.wanted, self.count = raw, b"", 0, 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport: Any = transport
+        self.transport = cast(asyncio.Transport, transport)
         self.transport.write(self.raw)
 
     def data_received(self, data: bytes) -> None:

@@ -37,7 +37,7 @@ def main(control: str, ca: str, upn: str, link: str) -> None:
     fields = Person(upn, Hidden(default.PASSWORD), carrier.send, phone).sign_in(link, redirect_uri)
     carrier.close()
     with urllib.request.urlopen(redirect_uri, urllib.parse.urlencode(fields).encode(), timeout=30) as answer:
-        print(answer.read().decode())
+        answer.read()
 
 
 if __name__ == "__main__":

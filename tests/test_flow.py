@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -260,6 +261,69 @@ async def test_a_cancellation_lets_work_in_progress_finish() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert heard == ["written", "cancelled"]
+
+
+async def test_work_that_waits_for_other_flows_leaves_them_their_threads() -> None:
+    """A loop has a handful of threads: who waits for a lock in one must not starve who holds the lock."""
+    lock, heard = threading.Lock(), []
+
+    def holding(name: int) -> Flow[None]:
+        yield from work("lock", lock.acquire, waits=True)
+        try:
+            yield from work("write", lambda: heard.append(name))
+        finally:
+            lock.release()
+
+    flows = [arun(holding(name), Outside().asend) for name in range(100)]
+
+    await asyncio.wait_for(asyncio.gather(*flows), 10)
+
+    assert sorted(heard) == list(range(100))
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_work_may_fail_in_whatever_thread(waits: bool) -> None:
+    with pytest.raises(ZeroDivisionError):
+        await arun(work("fail", lambda: 1 // 0, waits=waits), Outside().asend)
+
+
+def test_a_loop_that_ends_lets_work_in_progress_finish() -> None:
+    """`asyncio.run` cancels every task when its main one returns: threads, locks and files must not stay behind."""
+    begun, may_end = threading.Event(), threading.Event()
+    heard = []
+
+    def take() -> None:
+        begun.set()
+        may_end.wait(10)
+        heard.append("taken")
+
+    def flow() -> Flow[None]:
+        try:
+            yield from work("take", take)
+        finally:
+            heard.append("given back")
+
+    async def leave() -> None:
+        tasks = {asyncio.create_task(arun(flow(), Outside().asend))}
+        await asyncio.to_thread(begun.wait, 10)
+        tasks |= asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.sleep(0)
+        may_end.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(leave())
+
+    assert heard == ["taken", "given back"]
+
+
+async def test_what_is_bound_to_the_task_is_known_to_its_work() -> None:
+    """Context variables, as tracing libraries use them."""
+    variable: ContextVar[str] = ContextVar("variable")
+    variable.set("bound")
+
+    assert await arun(work("read", variable.get), Outside().asend) == "bound"
 
 
 async def test_work_that_fails_while_it_is_cancelled_leaves_the_cancellation() -> None:

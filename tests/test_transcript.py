@@ -96,6 +96,15 @@ def test_the_error_code_of_an_api_is_no_authorization_code() -> None:
     assert '"code": "Authorization_RequestDenied"' in graph
 
 
+def test_an_address_in_json_is_shown_without_the_secrets_among_its_fields() -> None:
+    context, link = "https://graph.microsoft.com/v1.0/$metadata#users/$entity", "https://localhost/?code=x&page=2"
+
+    text = shown_response(Response.json(200, {"@odata.context": context, "link": link}))
+
+    assert context in text
+    assert "https://localhost/?code=***&page=2" in text
+
+
 def test_a_challenge_is_kept() -> None:
     challenge = 'Bearer authorization="https://login.microsoftonline.com/tid", resource="https://vault.azure.net"'
 

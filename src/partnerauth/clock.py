@@ -1,6 +1,5 @@
 """Time, handed in from outside, so that ninety days can pass in a test."""
 
-import asyncio
 import time
 from datetime import UTC, datetime
 from functools import partial
@@ -36,11 +35,16 @@ class SystemClock:
 
     ticks = staticmethod(_ticks)
     sleep = staticmethod(time.sleep)
-    asleep = staticmethod(asyncio.sleep)
 
     def now(self) -> datetime:
         """The present moment, in UTC."""
         return datetime.now(UTC)
+
+    async def asleep(self, seconds: float) -> None:
+        """Wait, letting other tasks run."""
+        import asyncio
+
+        await asyncio.sleep(seconds)
 
 
 SYSTEM: Clock = SystemClock()

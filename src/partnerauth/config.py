@@ -23,6 +23,8 @@ from partnerauth.errors import Misconfigured
 from partnerauth.hidden import Hidden
 
 if TYPE_CHECKING:
+    from azure.keyvault.secrets import SecretClient
+
     from partnerauth.consent.book import ConsentBook
     from partnerauth.consent.user import AppUser
     from partnerauth.oauth.application import Application
@@ -249,28 +251,29 @@ class Settings:
         return Hidden(text)
 
     def _key_vault(self, address: str) -> SecretStore:
+        from partnerauth.session import Session
         from partnerauth.stores.keyvault import KeyVaultStore
 
-        self.cloud.find(address)  # a token for the vault goes to no other place
-        try:
-            from azure.keyvault.secrets import SecretClient
-
-            from partnerauth.adapters.azure import SourceCredential
-        except ImportError:
-            raise Misconfigured(
-                "a key vault needs Microsoft's SDK", hint="pip install 'partnerauth[keyvault]'"
-            ) from None
-        from partnerauth.session import Session
-
         door = Session(ca=self.get("ca") or None, clock=self.clock)
-        trust: dict[str, Any] = {"connection_verify": self.get("ca")} if self.get("ca") else {}
-        client = SecretClient(
-            address,
-            SourceCredential(self.source("app"), door),
-            verify_challenge_resource=not self.cloud.emulated,
-            **trust,
-        )
+        client = vault_client(address, self.source("app"), door, self.get("ca"))
         return KeyVaultStore(client, str(data_directory(self.env) / "locks"))
+
+
+def vault_client(address: str, source: TokenSource, session: Session, ca: str = "") -> SecretClient:
+    """Microsoft's own client for the vault at `address`, with our credential.
+
+    Raises `Misconfigured` where the SDK is not installed, or the address is no vault of the source's cloud.
+    """
+    source.cloud.find(address)  # a token for a vault goes to no other place
+    try:
+        from azure.keyvault.secrets import SecretClient
+
+        from partnerauth.adapters.azure import SourceCredential
+    except ImportError:
+        raise Misconfigured("a key vault needs Microsoft's SDK", hint="pip install 'partnerauth[keyvault]'") from None
+    trust: dict[str, Any] = {"connection_verify": ca} if ca else {}
+    credential = SourceCredential(source, session)
+    return SecretClient(address, credential, verify_challenge_resource=not source.cloud.emulated, **trust)
 
 
 def _variables(env: Mapping[str, str]) -> dict[str, str]:

@@ -8,16 +8,21 @@ loop.
 
 from __future__ import annotations
 
-import asyncio
 import random
+import threading
 import time
 from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import Future
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from partnerauth.errors import Unreachable
 from partnerauth.messages import Request, Response
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 
@@ -31,10 +36,14 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Do this blocking work (a store's read or write); the answer is what it returns."""
+    """Do this blocking work (a store's read or write); the answer is what it returns.
+
+    `waits`: it may have to wait for other flows (a lock), and must not take from them the thread that they need.
+    """
 
     label: str
     function: Callable[[], Any]
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +68,9 @@ def ask(request: Request) -> Flow[Response]:
     return cast(Response, (yield Ask(request)))
 
 
-def work(label: str, function: Callable[[], T]) -> Flow[T]:
-    """Do a piece of blocking local work; `label` names it in logs and simulations."""
-    return cast(T, (yield Work(label, function)))
+def work(label: str, function: Callable[[], T], *, waits: bool = False) -> Flow[T]:
+    """Do a piece of blocking local work; `label` names it in logs and simulations. `waits`: perhaps for other flows."""
+    return cast(T, (yield Work(label, function, waits)))
 
 
 def wait(seconds: float) -> Flow[None]:
@@ -99,7 +108,7 @@ def run(flow: Flow[T], send: Send, pause: Callable[[float], None] = time.sleep) 
         match effect:
             case Ask(request):
                 return send(request)
-            case Work(_, function):
+            case Work(function=function):
                 return function()
             case Wait(seconds):
                 return pause(seconds)
@@ -118,20 +127,25 @@ def run(flow: Flow[T], send: Send, pause: Callable[[float], None] = time.sleep) 
             step = partial(flow.send, value)
 
 
-async def arun(flow: Flow[T], send: AsyncSend, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> T:
+async def arun(flow: Flow[T], send: AsyncSend, pause: Callable[[float], Awaitable[None]] | None = None) -> T:
     """Run `flow` in this event loop: requests by `send`, work in a thread, waits by `pause`.
 
     A cancellation waits for work in progress, so that a store is never left in the middle of a write.
     """
+    import asyncio
+
+    loop = asyncio.get_running_loop()
 
     async def answer(effect: Effect) -> Any:
         match effect:
             case Ask(request):
                 return await send(request)
-            case Work(_, function):
-                return await _finished(asyncio.ensure_future(asyncio.to_thread(function)))
+            case Work(function=function, waits=waits):
+                # No task: a loop that ends cancels all of its tasks, and would leave this one's thread behind.
+                bound = partial(copy_context().run, function)
+                return await _finished(_apart(bound) if waits else loop.run_in_executor(None, bound))
             case Wait(seconds):
-                return await pause(seconds)
+                return await (asyncio.sleep if pause is None else pause)(seconds)
 
     step: Callable[[], Effect] = partial(next, flow)
     while True:
@@ -147,15 +161,29 @@ async def arun(flow: Flow[T], send: AsyncSend, pause: Callable[[float], Awaitabl
             step = partial(flow.send, value)
 
 
-async def _finished(task: asyncio.Future[T]) -> T:
+def _apart(function: Callable[[], T]) -> asyncio.Future[T]:
+    """The result of `function`, done in a thread of its own: the loop's few threads might all be waiting already."""
+    promise: Future[T] = Future()
+
+    def do() -> None:
+        try:
+            promise.set_result(function())
+        except BaseException as error:  # noqa: BLE001  # the flow decides
+            promise.set_exception(error)
+
+    threading.Thread(target=do, name="partnerauth-waiting", daemon=True).start()
+    return asyncio.wrap_future(promise)
+
+
+async def _finished(work: asyncio.Future[T]) -> T:
     try:
-        return await asyncio.shield(task)
+        return await asyncio.shield(work)
     except asyncio.CancelledError:
-        while not task.done():
+        while not work.done():
             try:
-                await asyncio.wait([task])
+                await asyncio.wait([work])
             except asyncio.CancelledError:
                 continue
-        if not task.cancelled():
-            task.exception()
+        if not work.cancelled():
+            work.exception()
         raise

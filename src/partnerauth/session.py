@@ -11,9 +11,8 @@ import asyncio
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
-from contextlib import contextmanager
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
@@ -22,7 +21,7 @@ from partnerauth.carriers.trust import Trust
 from partnerauth.clock import SYSTEM, Clock
 from partnerauth.cloud import Api, Resource
 from partnerauth.errors import PartnerAuthError, StoreFailed, Unreachable
-from partnerauth.flow import AsyncSend, Flow, Send, arun, run, work
+from partnerauth.flow import AsyncSend, Flow, Send, arun, ask, run, work
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
 from partnerauth.oauth.sources import AppOnly, TokenSource
@@ -40,6 +39,7 @@ _Row = tuple[str, datetime, datetime, str, tuple[str, ...]]
 
 log = logging.getLogger("partnerauth.session")
 
+REQUEST_ID = "client-request-id"
 EARLY = 300.0
 """A token is renewed so many seconds before its end, or after nine tenths of a short life."""
 AGAIN = 30.0
@@ -76,7 +76,7 @@ class _Shelving:
             lock = shelf.lock(name)
             try:
                 # In here: a cancellation waits for the lock to be taken, and then it must be given back.
-                yield from work("flight", lock.acquire)
+                yield from work("flight", lock.acquire, waits=True)
                 if claims:
                     yield from self._shelve(shelf, name, None)
                 there = None if claims else (yield from work("shelf", lambda: self._shelved(shelf, name)))
@@ -87,6 +87,13 @@ class _Shelving:
                 lock.release()
         self._keep(source, resource, tokens)
         return tokens
+
+    def _bearer(self, source: TokenSource, resource: Resource) -> Flow[Hidden]:
+        """The access token on the shelf, or a new one."""
+        kept = self._kept.get((source.identity, resource))
+        if kept is not None and self._ticks() < kept.fresh:
+            return kept.tokens.access_token
+        return (yield from self._fetch(source, resource, "")).access_token
 
     def _shelved(self, shelf: Shelf, name: str) -> TokenSet | None:
         """The token on the durable shelf, unless it is about to end."""
@@ -191,14 +198,17 @@ class Session(_Shelving):
         return self.run(pages(call, resource, lambda: work("token", handle), mode=_mode(source)))
 
     def run(self, flow: Flow[T]) -> T:
-        """Run a flow through this door."""
-        return run(flow, self.send, self._clock.sleep)
+        """Run a flow through this door. Its requests carry a `client-request-id`, and an error that of the last one."""
+        sent = _Sent()
+        try:
+            return run(flow, lambda request: self._sender()(sent.named(request)), self._clock.sleep)
+        except PartnerAuthError as error:
+            sent.name(error)
+            raise
 
     def send(self, request: Request) -> Response:
-        """Send one request; it carries a `client-request-id`, which is in the error where none of its answer came."""
-        request, correlation_id = _identified(request)
-        with _correlated(correlation_id):
-            return self._sender()(request)
+        """Send one request, named as in `run`."""
+        return self.run(ask(request))
 
     def close(self) -> None:
         """Close all connections."""
@@ -302,23 +312,24 @@ class AsyncSession(_Shelving):
 
     async def pages(self, source: TokenSource, call: Call[Page[T]]) -> list[T]:
         """All items that `call` begins to list, page by page. Raises as `call` does."""
-        found: list[T] = []
-        following: Call[Page[T]] | None = call
-        while following is not None:
-            page = await self.call(source, following)
-            found.extend(page.items)
-            following = page.next
-        return found
+        from partnerauth.apis.perform import pages
+
+        resource = source.cloud.resource(call.api)
+        await self.token(source, resource)
+        return await self.run(pages(call, resource, lambda: self._bearer(source, resource), mode=_mode(source)))
 
     async def run(self, flow: Flow[T]) -> T:
-        """Run a flow through this door."""
-        return await arun(flow, self.send, self._clock.asleep)
+        """Run a flow through this door. Its requests carry a `client-request-id`, and an error that of the last one."""
+        sent = _Sent()
+        try:
+            return await arun(flow, lambda request: self._sender()(sent.named(request)), self._clock.asleep)
+        except PartnerAuthError as error:
+            sent.name(error)
+            raise
 
     async def send(self, request: Request) -> Response:
-        """Send one request; it carries a `client-request-id`, which is in the error where none of its answer came."""
-        request, correlation_id = _identified(request)
-        with _correlated(correlation_id):
-            return await self._sender()(request)
+        """Send one request, named as in `run`."""
+        return await self.run(ask(request))
 
     async def close(self) -> None:
         """Let the flights end, then close all connections."""
@@ -366,21 +377,23 @@ class AsyncSession(_Shelving):
             flight.exception()  # seen, even where all who waited have been cancelled
 
 
-def _identified(request: Request) -> tuple[Request, str]:
-    known = request.header("client-request-id")
-    if known:
-        return request, known
-    fresh = str(uuid.uuid4())
-    return request.having(("client-request-id", fresh)), fresh
+class _Sent:
+    """The id of the last request of a flow."""
 
+    def __init__(self) -> None:
+        self._id = ""
 
-@contextmanager
-def _correlated(correlation_id: str) -> Iterator[None]:
-    try:
-        yield
-    except PartnerAuthError as error:
-        error.correlation_id = error.correlation_id or correlation_id
-        raise
+    def named(self, request: Request) -> Request:
+        """The request with an id; its own, if it has one."""
+        self._id = request.header(REQUEST_ID)
+        if self._id:
+            return request
+        self._id = str(uuid.uuid4())
+        return request.having((REQUEST_ID, self._id))
+
+    def name(self, error: PartnerAuthError) -> None:
+        """Put the id into an error to which nobody gave a better one."""
+        error.correlation_id = error.correlation_id or self._id
 
 
 def _left(tokens: TokenSet, now: datetime) -> float:

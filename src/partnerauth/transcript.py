@@ -46,6 +46,7 @@ TOKENS = re.compile(
 ASSIGNED = re.compile(
     r"""(?P<name>[A-Za-z_][\w-]*)(?P<sign>=|%3[dD]|\\*["']\s*:\s*\\*["'])(?P<value>[^&\s;"'\\<>]+)""", re.ASCII
 )
+ADDRESS_WITH_FIELDS = re.compile(r"https?://[^=]*[?#][^=]*=", re.IGNORECASE)
 LOGIN = re.compile(r"//[^/]*@")
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 ERROR_CODE = re.compile(r"[A-Za-z]+(?:[_.][A-Za-z]+)*|[0-9]{1,7}", re.ASCII)
@@ -179,7 +180,7 @@ class _Page:
             case _ if is_secret(name):
                 return MASK
             case str():
-                return self.address(value) if value.startswith(("https://", "http://")) else self.clean(value)
+                return self.address(value) if ADDRESS_WITH_FIELDS.match(value) else self.clean(value)
         return value
 
 

@@ -132,6 +132,13 @@ def test_a_call_that_no_table_has_is_read_as_it_comes() -> None:
     assert reference.any_call(Api.PARTNER_CENTER, "GET", "/v1/orders").operation.access is Access.EITHER
 
 
+@pytest.mark.parametrize("path", ["", "v1", "@evil.example/x", ".evil.example", ":8443/x", "/v1/../x", "/v1/%2e%2E/x"])
+def test_a_call_stays_below_the_apis_address(path: str) -> None:
+    """A bearer token goes only to hosts of its audience."""
+    with pytest.raises(Misconfigured):
+        reference.any_call(Api.PARTNER_CENTER, "GET", path)
+
+
 class TestFollowing:
     """A server's link is followed by https at the resource's own address, and nowhere else."""
 

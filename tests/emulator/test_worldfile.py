@@ -424,8 +424,8 @@ def worlds(draw: st.DrawFn) -> World:
         world.referrals[name] = draw(st.dictionaries(texts, json_values, max_size=3)) | {"id": name}
     world.policies = Policies(**{policy: draw(perhaps) for policy in Policies.FIELDS})
     people = [person.upn for _, person in world.people()]
-    if people and draw(flags):
-        world.automatic = Automatic(draw(st.sampled_from(people)), draw(flags))
+    if people:
+        world.automatic = draw(st.none() | st.builds(Automatic, st.sampled_from(people), flags))
     return world
 
 

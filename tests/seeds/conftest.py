@@ -14,18 +14,26 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from azure.keyvault.secrets import SecretClient
 
+from partnerauth.adapters.azure import SourceCredential
 from partnerauth.carriers.pooled import SyncCarrier
 from partnerauth.carriers.trust import Trust
 from partnerauth.cli.person import Person
-from partnerauth.cloud import Cloud, emulated
-from partnerauth.emulator.default import PASSWORD, TENANT, WEB_APP, WEB_APP_SECRET, contoso
+from partnerauth.cloud import Api, Cloud, emulated
+from partnerauth.consent.book import ConsentBook
+from partnerauth.consent.consent import Consent
+from partnerauth.consent.first import FirstConsent
+from partnerauth.emulator.default import ADMIN_AGENT, PASSWORD, TENANT, WEB_APP, WEB_APP_SECRET, contoso
 from partnerauth.emulator.emulator import Emulator
 from partnerauth.emulator.world import World
 from partnerauth.flow import Send
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
 from partnerauth.oauth.application import Application, Secret
+from partnerauth.oauth.authorize import AuthorizeResponse, Ticket
+from partnerauth.oauth.keys import SigningKeys
+from partnerauth.oauth.sources import AppOnly
 from partnerauth.serving.connection import Patience
 from partnerauth.serving.server import Server, serve
 from partnerauth.session import Session
@@ -34,6 +42,8 @@ from tests.seeds.sample import request_bytes
 PATIENCE = Patience(linger=0.05)
 SECONDS = 30
 HERE = "127.0.0.1"
+REPLY_URL = "https://localhost:44395/"
+"""Where the web endpoint of the REST guide runs."""
 
 
 @dataclass
@@ -59,7 +69,7 @@ class Place:
         return Session(send=self.carrier.send, clock=self.world.clock)
 
     def say(self, request: Request, *, absolute: bool = True) -> Response:
-        """Send `request` byte by byte as it stands, to this machine; name (SNI) and `Host` are those it is addressed to.
+        """Send `request` byte by byte as it stands, by TLS, to this machine under the name that it is addressed to.
 
         With `Expect: 100-continue` the body waits until it is asked for.
         """
@@ -80,6 +90,11 @@ class Place:
             answer.begin()
             return Response(answer.status, tuple(answer.getheaders()), answer.read(), answer.reason)
 
+    def browse(self, request: Request) -> Response:
+        """Send `request` to this machine with the headers that any HTTP client adds, whoever it is addressed to."""
+        length = (("Content-Length", str(len(request.body))),) if request.body else ()
+        return self.say(request.having(("Host", request.origin.removeprefix("https://")), *length), absolute=False)
+
     def order(self, method: str, path: str, value: Any = None) -> Any:
         """Ask the control API."""
         url = f"{self.server.url}/_emulator{path}"
@@ -94,6 +109,26 @@ class Place:
     def person(self, username: str, send: Send | None = None) -> Person:
         """Somebody at a browser, at this place's own address or, by `send`, at another."""
         return Person(username, Hidden(PASSWORD), send or self.carrier.send, lambda: self.phone(username))
+
+    def consented(self, book: ConsentBook, username: str = ADMIN_AGENT) -> Consent:
+        """Somebody consents to the web app, once; what is kept."""
+        ticket = Ticket.issue(self.cloud.authority(TENANT), WEB_APP, REPLY_URL, self.world.now())
+        resource = self.cloud.resource(Api.PARTNER_CENTER)
+        keys = SigningKeys(ticket.authority, self.world.clock)
+        first = FirstConsent(self.web_app, book, keys, self.world.clock, [resource])
+        link = ticket.request(resource, response_mode="form_post", hybrid=True).to(ticket.authority)
+        posted = self.person(username).sign_in(link, REPLY_URL)
+        return self.session.run(first.answer(ticket, AuthorizeResponse.read(posted))).consent
+
+    def vault(self) -> SecretClient:
+        """Microsoft's own client of the partner's key vault, as the web app."""
+        app = AppOnly(self.web_app, self.cloud.authority(TENANT), clock=self.world.clock)
+        return SecretClient(
+            self.cloud.vault("contoso"),
+            SourceCredential(app, self.fresh_session()),
+            verify_challenge_resource=False,
+            connection_verify=str(self.server.ca),
+        )
 
     @property
     def web_app(self) -> Application:
@@ -233,7 +268,7 @@ def printed_link(process: subprocess.Popen[str]) -> str:
 
 
 def come_back(place: Place, person: Person, link: str) -> str:
-    """Let somebody sign in at `link`, and their browser post the answer to this machine; the page that is shown then."""
+    """Let somebody sign in at `link` and bring the answer to this machine. Returns the page that is shown then."""
     redirect = Request("GET", link).query["redirect_uri"]
     fields = person.sign_in(link, redirect)
     return posted(Request.form(redirect, fields))

@@ -91,8 +91,8 @@ def _in_json(value: str) -> str:
 def differences(real: Response, sample: Response) -> list[str]:
     """What the sample has and `real` lacks: status and reason, headers, fields of the JSON with their types and values.
 
-    Numbers must be numbers, text text, and digits in text digits in text. Values that vary from answer to answer (tokens,
-    moments, a lifetime) are not compared. A header with a list is compared as a list.
+    Numbers must be numbers, text text, and digits in text digits in text. Values that vary from answer to answer
+    (tokens, moments, a lifetime) are not compared. A header with a list is compared as a list.
     """
     found = []
     if (real.status, real.reason) != (sample.status, sample.reason):

@@ -43,7 +43,9 @@ def test_a_response_is_written_as_its_file_has_it(name: str) -> None:
 def test_every_sample_is_listed_in_the_readme() -> None:
     readme = (SAMPLES / "README.md").read_text("utf-8")
     listed = {name for name in [*REQUESTS, *RESPONSES] if f"`{name}.txt`" in readme}
-    beside = {name for name in RESPONSES if f"`{name.removesuffix('.response')}.request.txt`, `.response.txt`" in readme}
+    beside = {
+        name for name in RESPONSES if f"`{name.removesuffix('.response')}.request.txt`, `.response.txt`" in readme
+    }
 
     assert listed | beside == {*REQUESTS, *RESPONSES}
 
@@ -70,7 +72,9 @@ def test_values_are_written_as_their_place_asks_for() -> None:
         (b'"Bearer"', b'"bearer"', ["token_type: 'bearer'"]),
     ],
 )
-def test_a_difference_between_an_answer_and_its_sample_is_seen(written: bytes, instead: bytes, found: list[str]) -> None:
+def test_a_difference_between_an_answer_and_its_sample_is_seen(
+    written: bytes, instead: bytes, found: list[str]
+) -> None:
     sample = Sample.named("s4-1-client-credentials.response").response(access_token="t")
     other = type(sample)(200, sample.headers, sample.body.replace(written, instead, 1), "OK")
 

@@ -120,7 +120,7 @@ def test_a_handler_may_even_try_to_end_the_program(certificates: Certificates, p
 
 
 def test_handlers_run_side_by_side(certificates: Certificates) -> None:
-    together = threading.Barrier(4)
+    together = threading.Barrier(THREADS)
 
     def handle(request: Request) -> Response:
         together.wait(3)
@@ -131,7 +131,7 @@ def test_handlers_run_side_by_side(certificates: Certificates) -> None:
         statuses: list[int] = []
         threads = [
             threading.Thread(target=lambda: statuses.append(carrier.send(Request("GET", server.url)).status))
-            for _ in range(4)
+            for _ in range(THREADS)
         ]
         for thread in threads:
             thread.start()
@@ -139,4 +139,4 @@ def test_handlers_run_side_by_side(certificates: Certificates) -> None:
             thread.join()
         carrier.close()
 
-    assert statuses == [200] * 4
+    assert statuses == [200] * THREADS

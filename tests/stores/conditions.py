@@ -16,6 +16,9 @@ OLD, NEW = Hidden("0.ARoA-old" * 150), Hidden("0.ARoA-nëw" * 150)
 class Conditions:
     """The conditions, as tests."""
 
+    turns = False
+    """Whether who counts must take a lock first: where the store has no compare-and-set of its own."""
+
     def test_what_was_written_is_read(self, store: SecretStore) -> None:
         written = store.write(NAME, OLD, TAGS, None)
 
@@ -150,7 +153,7 @@ class Conditions:
 
         def count() -> None:
             for _ in range(5):
-                with_luck(store, wins)
+                with_luck(store, wins, self.turns)
 
         threads = [threading.Thread(target=count) for _ in range(4)]
         for thread in threads:
@@ -193,12 +196,16 @@ class Conditions:
         other.release()
 
 
-def with_luck(store: SecretStore, wins: list[int]) -> None:
+def with_luck(store: SecretStore, wins: list[int], turns: bool) -> None:
     """Count one further, if nobody else does meanwhile."""
-    entry = store.read(NAME)
-    assert entry
+    lock = store.lock("turns" if turns else f"thread {threading.get_ident()}")
+    lock.acquire()
     try:
+        entry = store.read(NAME)
+        assert entry
         store.write(NAME, Hidden(str(int(entry.value.reveal()) + 1)), {}, entry.version)
+        wins.append(1)
     except StoreConflict:
-        return
-    wins.append(1)
+        pass
+    finally:
+        lock.release()

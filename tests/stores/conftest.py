@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from azure.keyvault.secrets import SecretClient
 
+from partnerauth.serving.server import Server, serve
 from partnerauth.stores.file import FileStore
 from partnerauth.stores.key import KeyFile
-from tests.needs import could_not_run
+from tests.stores.desk import Desk
 
 Make = Callable[..., FileStore]
 
@@ -44,7 +46,23 @@ def file_store(open_store: Make) -> FileStore:
     return open_store()
 
 
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, Server]]:
+    """The emulator on the network, for the official client."""
+    desk = Desk()
+    with serve(desk.handle, tmp_path_factory.mktemp("certificates")) as server:
+        yield desk, server
+
+
 @pytest.fixture
-def vault_client() -> object:
-    """An official `SecretClient` on an empty vault of the emulator, without pauses between its own retries."""
-    could_not_run("the emulator's Key Vault is not wired to `vault_client` yet")
+def desk(served: tuple[Desk, Server]) -> Desk:
+    """The emulator's vault, empty, and what goes wrong there on demand."""
+    served[0].begin()
+    return served[0]
+
+
+@pytest.fixture
+def vault_client(desk: Desk, served: tuple[Desk, Server]) -> Iterator[SecretClient]:
+    """The official client for that vault, which tries everything just once."""
+    with desk.client(served[1].url, served[1].ca) as client:
+        yield client

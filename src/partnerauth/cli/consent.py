@@ -127,11 +127,14 @@ def _loopback(settings: Settings, first: FirstConsent, facts: dict[str, str], pr
 
 
 def _open(link: str) -> None:
-    """Open the link in the person's browser; some of them only return when they are closed."""
-    import threading
-    import webbrowser
+    """Open the link in the person's browser.
 
-    threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
+    In a process of its own: some browsers only return when they are closed, and what they say is no part of our answer.
+    """
+    import subprocess
+    import sys
+
+    subprocess.Popen([sys.executable, "-I", "-m", "webbrowser", link], stdout=sys.stderr)  # noqa: S603
 
 
 def _paste(settings: Settings, first: FirstConsent, facts: dict[str, str], prompt: str, opened: bool) -> Kept:
@@ -142,7 +145,7 @@ def _paste(settings: Settings, first: FirstConsent, facts: dict[str, str], promp
         "Open this link in a browser, sign in, and paste what you come to (the address, or the text shown):", err=True
     )
     click.echo(ticket.request(_asked(first), prompt=prompt).to(ticket.authority), err=True)
-    pasted = click.prompt("", prompt_suffix="> ", err=True, hide_input=False).strip()
+    pasted = click.prompt("", prompt_suffix="> ", err=True, default="", show_default=False).strip()
     fields = read_pasted(pasted)
     return settings.session.run(first.answer(ticket, AuthorizeResponse.read(fields)))
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from partnerauth.cli.options import as_json
-from partnerauth.errors import Misconfigured
 
 if TYPE_CHECKING:
     from partnerauth.emulator.world import World
@@ -31,12 +31,11 @@ def emulator(port: int, host: str, world: str | None, policies: str | None, dire
     """
     from partnerauth.config import data_directory
     from partnerauth.emulator.emulator import Emulator
-    from partnerauth.emulator.keys import signing_keys
     from partnerauth.serving.server import Server
 
     kept = Path(directory).absolute() if directory else data_directory() / "emulator"
     served = Emulator(_world(world, policies))
-    signing_keys()
+    _keys(kept / "signing-keys.pem")
     server = Server(served.handle, kept, host=host, port=port)
 
     def ready(started: Server) -> None:
@@ -44,6 +43,21 @@ def emulator(port: int, host: str, world: str | None, policies: str | None, dire
         click.echo(json.dumps(facts) if json_ else _greeting(facts))
 
     server.run(ready)
+
+
+def _keys(path: Path) -> None:
+    """Sign with the keys of the last time, which starts faster and lets tokens live on; or keep new ones."""
+    from partnerauth.emulator.keys import signing_keys
+
+    keys = signing_keys()
+    try:
+        keys.load(path.read_bytes())
+    except (OSError, ValueError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = path.with_suffix(f".{os.getpid()}")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(keys.pem())
+        fresh.replace(path)
 
 
 def _world(path: str | None, policies: str | None) -> World:
@@ -54,14 +68,14 @@ def _world(path: str | None, policies: str | None) -> World:
         return contoso(today=policies == "today")
     from partnerauth.emulator.worldfile import read_world
 
-    try:
-        text = Path(path).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"the world '{path}' cannot be read ({type(error).__name__})") from None
-    world = read_world(text)
-    if policies is not None:
-        world.policies = todays_policies() if policies == "today" else Policies()
-    return world
+    def made() -> World:
+        world = read_world(Path(path))
+        if policies is not None:
+            world.policies = todays_policies() if policies == "today" else Policies()
+        world.origin = made
+        return world
+
+    return made()
 
 
 def _greeting(facts: dict[str, str]) -> str:

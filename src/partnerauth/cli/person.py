@@ -1,7 +1,7 @@
 """A person at a browser, without a browser: follows redirects, fills in forms, reads a code from the phone.
 
-Fields are told by their `autocomplete` words (HTML 4.10.18.7: `username`, `current-password`, `one-time-code`), as a
-password manager does. Only for emulated sign-in pages.
+Fields are told by their `autocomplete` words (HTML 4.10.18.7: `username`, `current-password`, `new-password`,
+`one-time-code`), as a password manager does. Only for emulated sign-in pages.
 """
 
 from __future__ import annotations
@@ -34,9 +34,12 @@ class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[Form] = []
+        self.shown = ""
+        self._in_shown = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
+        self._in_shown = tag == "textarea"
         if tag == "form":
             self.forms.append(Form(given.get("action", ""), given.get("method", "get").lower()))
         elif self.forms and tag in ("input", "button") and given.get("name"):
@@ -46,19 +49,30 @@ class _Reader(HTMLParser):
             form.fields[given["name"]] = given.get("value", "")
             form.purposes[given["name"]] = "submit" if kind == "submit" else given.get("autocomplete", kind)
 
+    def handle_endtag(self, tag: str) -> None:
+        self._in_shown = False
+
+    def handle_data(self, data: str) -> None:
+        if self._in_shown:
+            self.shown += data
+
 
 @dataclass
 class Person:
-    """Somebody with a user name, a password and perhaps a phone, whose browser sends by `send`."""
+    """Somebody with a user name, a password and perhaps a phone, whose browser sends by `send`.
+
+    `new_password` takes the place of the password where a page asks for one.
+    """
 
     username: str
     password: Hidden
     send: Send
     phone: Callable[[], str] | None = None
+    new_password: Hidden = Hidden("")
     _cookies: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
 
     def sign_in(self, link: str, redirect_uri: str) -> dict[str, str]:
-        """Go to `link` and do what the pages ask; the fields that come back to `redirect_uri`.
+        """Go to `link` and do what the pages ask; the fields that come back to `redirect_uri`, or are shown instead.
 
         Raises `Refused` where the pages lead nowhere.
         """
@@ -69,13 +83,14 @@ class Person:
             if location:
                 target = urljoin(request.url, location)
                 if _leads_to(target, redirect_uri):
-                    parts = urlsplit(target)
-                    return read_form(parts.query or parts.fragment)
+                    return _carried(target)
                 request = Request("GET", target)
                 continue
             reader = _Reader()
             reader.feed(response.body.decode("utf-8", "replace"))
             if not reader.forms:
+                if _leads_to(reader.shown, redirect_uri):
+                    return _carried(reader.shown)
                 raise Refused(f"the sign-in page asks nothing more (status {response.status})")
             form = reader.forms[0]
             target = urljoin(request.url, form.action or request.url)
@@ -89,6 +104,7 @@ class Person:
         answers = {
             "username": lambda: self.username,
             "current-password": self.password.reveal,
+            "new-password": self.new_password.reveal,
             "one-time-code": self.phone or (lambda: ""),
         }
         return {
@@ -108,6 +124,11 @@ class Person:
                 for name, morsel in cookies.items():
                     self._cookies[request.host, name] = morsel.value
         return response
+
+
+def _carried(address: str) -> dict[str, str]:
+    parts = urlsplit(address)
+    return read_form(parts.query or parts.fragment)
 
 
 def _leads_to(target: str, redirect_uri: str) -> bool:

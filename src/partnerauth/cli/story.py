@@ -10,6 +10,7 @@ from partnerauth.apis.partnercenter import customers, users
 from partnerauth.cli.person import Person
 from partnerauth.cli.stage import Stage, expect
 from partnerauth.cloud import Api, Resource
+from partnerauth.config import vault_client
 from partnerauth.consent.book import ConsentBook
 from partnerauth.consent.consent import Consent
 from partnerauth.consent.first import FirstConsent
@@ -225,22 +226,8 @@ def customer_users(cast: Cast) -> None:
 def key_vault(cast: Cast) -> None:
     """The refresh token as a secret in a key vault, by Microsoft's own SDK."""
     with cast.stage.step("The refresh token in Key Vault, set and read by Microsoft's own SDK", REST_GUIDE):
-        try:
-            from azure.keyvault.secrets import SecretClient
-
-            from partnerauth.adapters.azure import SourceCredential
-        except ImportError:
-            cast.stage.say("azure-keyvault-secrets is not installed: left out (pip install 'partnerauth[keyvault]')")
-            return
         consent = cast.consent()
-        address = cast.stage.cloud.vault(default.VAULT)
-        client = SecretClient(
-            address,
-            SourceCredential(cast.app, cast.session),
-            verify_challenge_resource=False,
-            connection_verify=cast.stage.ca,
-        )
-        with client:
+        with vault_client(cast.stage.cloud.vault(default.VAULT), cast.app, cast.session, cast.stage.ca) as client:
             client.set_secret(consent.tenant, consent.refresh_token.reveal())
             kept = client.get_secret(consent.tenant)
         expect(Hidden(kept.value or "") == consent.refresh_token, "the vault holds something else")

@@ -19,7 +19,8 @@ from partnerauth.stores.store import Entry
 IDLE_LIFETIME = timedelta(days=90)
 """A refresh token dies when it is not used for so long (Entra "Refresh tokens", seed "Generate refresh token")."""
 
-FORMAT = "partnerauth/1"
+FORMATS = "partnerauth/"
+FORMAT = FORMATS + "1"
 LONGEST_TAG = 256
 
 
@@ -98,8 +99,11 @@ class Consent:
     def read(cls, entry: Entry) -> Consent | None:
         """The consent in an entry; None where another tool wrote it, without our tags. Raises `StoreCorrupt`."""
         tags = entry.tags
-        if tags.get("format") != FORMAT:
+        found = tags.get("format", "")
+        if not found.startswith(FORMATS):
             return None
+        if found != FORMAT:
+            raise StoreCorrupt(f"the entry '{entry.name}' of the store was written by a newer version ({found[:40]})")
         try:
             mfa, _, marked = tags["mfa"].partition(" ")
             attempted, _, outcome = tags["attempted"].partition(" ")

@@ -82,7 +82,8 @@ class FirstConsent:
         id_token = yield from self._id_token(ticket, tokens)
         if beside is not None and id_token is not None:
             agree(beside, id_token)
-        return (yield from self._judged(ticket, tokens, id_token or beside))
+        # The one that the browser brought is always signed; v1 does not sign the other.
+        return (yield from self._judged(ticket, tokens, beside or id_token))
 
     def _redeem(self, ticket: Ticket, grant: Grant) -> Flow[TokenSet]:
         refusal: PartnerAuthError | None = None

@@ -12,20 +12,27 @@ from partnerauth.consent.adoption import adopt
 from partnerauth.consent.book import ConsentBook
 from partnerauth.consent.consent import IDLE_LIFETIME, Consent, State
 from partnerauth.errors import ConsentLost, NoConsent, PartnerAuthError, Refused, StoreFailed, Tampered, Unreadable
-from partnerauth.flow import Flow, work
+from partnerauth.flow import Flow, wait, work
 from partnerauth.hidden import Hidden
 from partnerauth.oauth.application import Application
 from partnerauth.oauth.evidence import Evidence, Mfa, read_access_token
 from partnerauth.oauth.exchange import exchange
 from partnerauth.oauth.grants import RefreshToken
-from partnerauth.oauth.refusals import REFUSALS, Mark
+from partnerauth.oauth.refusals import REFUSALS, Mark, mark_of
 from partnerauth.oauth.sources import identity
 from partnerauth.oauth.tokens import TokenSet
 
 log = logging.getLogger("partnerauth.consent")
 
+STORE_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
+"""Between the attempts to store a rotated token: half a minute in all."""
+STATES = {Mark.LOST: State.LOST, Mark.SPENT: State.LOST, Mark.SUSPENDED: State.SUSPENDED}
+"""What a refusal makes of a consent, by what it means for the token that was spent."""
 UNSAVED_RESERVE = timedelta(days=14)
 """While the stored token lives longer than this, a token is handed out although its successor could not be stored."""
+
+STATES = {Mark.LOST: State.LOST, Mark.SPENT: State.LOST, Mark.SUSPENDED: State.SUSPENDED}
+"""What a refusal makes of the consent whose token was spent. There is no earlier token to try, so *spent* is final."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +80,9 @@ class AppUser:
         """
         consent = yield from self._consent()
         lock = self.book.lock(consent.tenant)
-        yield from work("lock", lock.acquire)
         try:
+            # In here: a cancellation waits for the lock to be taken, and then it must be given back.
+            yield from work("lock", lock.acquire, waits=True)
             consent = yield from self.book.find(consent.tenant)
             return (yield from self._spend(consent, resource, claims))
         finally:
@@ -104,8 +112,8 @@ class AppUser:
                 self.application, authority, grant, resource, self.clock, dialect=self.dialect, claims=claims
             )
             evidence = _evidence(tokens)
-            if evidence is not None:
-                self._same_person(consent, evidence)
+            if evidence is not None and not self.customer:
+                _same_person(consent, evidence)
         except PartnerAuthError as error:
             if not self.customer:
                 yield from self._refused(consent, error)
@@ -114,7 +122,7 @@ class AppUser:
             return tokens.without_refresh_token()
         seen = evidence.mfa if evidence is not None else Mfa.UNSEEN
         try:
-            yield from self.book.rotate(consent, _changed(consent, tokens.refresh_token), tokens.received_at, seen)
+            yield from self._rotate(consent, tokens, seen)
         except StoreFailed as error:
             if IDLE_LIFETIME - consent.age(self.clock.now()) < UNSAVED_RESERVE:
                 raise
@@ -122,22 +130,33 @@ class AppUser:
             return replace(tokens.without_refresh_token(), unsaved=True)
         return tokens.without_refresh_token()
 
+    def _rotate(self, consent: Consent, tokens: TokenSet, seen: Mfa) -> Flow[None]:
+        """Store what came; where the store fails, again and again for half a minute. Raises `StoreFailed`."""
+        changed = _changed(consent, tokens.refresh_token)
+        for pause in STORE_PAUSES:
+            try:
+                yield from self.book.rotate(consent, changed, tokens.received_at, seen)
+                return
+            except StoreFailed as error:
+                log.warning("the store failed (%s); trying again in %.0f s", type(error).__name__, pause)
+            yield from wait(pause)
+        yield from self.book.rotate(consent, changed, tokens.received_at, seen)
+
     def _refused(self, consent: Consent, error: PartnerAuthError) -> Flow[None]:
-        row = REFUSALS.get(error.code) if isinstance(error.code, int) else None
-        state = {Mark.LOST: State.LOST, Mark.SPENT: State.LOST, Mark.SUSPENDED: State.SUSPENDED}.get(
-            row.mark if row else Mark.NONE
-        )
+        state = STATES.get(mark_of(error))
         what = str(error.code or type(error).__name__)
         try:
             yield from self.book.refuse(consent, state, what, self.clock.now())
         except StoreFailed as failure:
             log.error("the refusal could not be noted (%s)", type(failure).__name__)
 
-    def _same_person(self, consent: Consent, evidence: Evidence) -> None:
-        if evidence.person.lower() != consent.person.lower():
-            raise Tampered("the token that came back belongs to another person than the one who consented")
-        if not self.customer and evidence.tenant.lower() != consent.tenant.lower():
-            raise Tampered("the token that came back belongs to another tenant than the one consented for")
+
+
+def _same_person(consent: Consent, evidence: Evidence) -> None:
+    if evidence.person != consent.person:
+        raise Tampered("the token that came back belongs to another person than the one who consented")
+    if evidence.tenant != consent.tenant:
+        raise Tampered("the token that came back belongs to another tenant than the one consented for")
 
 
 def _evidence(tokens: TokenSet) -> Evidence | None:

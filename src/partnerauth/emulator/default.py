@@ -149,7 +149,7 @@ def _customers() -> list[Customer]:
 
 
 def _referrals(now: datetime) -> list[dict[str, Any]]:
-    deals = (
+    deals: tuple[tuple[str, str, str, str, str, int, list[str]], ...] = (
         ("Fabrikam moves to Azure", "Fabrikam", "New", "Pending", "Incoming", 120000, [JOHN]),
         ("Tailspin security review", "Tailspin Toys", "Active", "Accepted", "Outgoing", 18000, [JOHN, REFERRALS_USER]),
         ("Wingtip Teams rooms", "Wingtip Toys", "Active", "Accepted", "Outgoing", 42500, []),

@@ -42,16 +42,19 @@ class Emulator:
 
     def handle(self, request: Request) -> Response:
         """The world's answer to `request`. Never raises: a fault of the emulator itself is a 500 and a log line."""
-        arrival = Arrival.at(request)
+        try:
+            arrival = Arrival.at(request)
+        except ValueError:
+            return _plain(400, "The address is not well formed.")
         if arrival is None:
-            return Response(421, (("Content-Type", "text/plain; charset=utf-8"),), b"This host is not served here.\n")
+            return _plain(421, "This host is not served here.")
         moment = self.world.now()
         try:
             response = self._service(arrival)(arrival)
         except Exception as fault:
             log.error("fault while answering %s %s: %s", request.method, arrival.path, type(fault).__name__)
             log.debug("the fault", exc_info=fault)
-            response = Response(500, (("Content-Type", "text/plain; charset=utf-8"),), b"A fault of the emulator.\n")
+            response = _plain(500, "A fault of the emulator.")
         if not arrival.path.startswith("/_emulator"):
             self.journal.add(moment, arrival, response)
         return response
@@ -65,4 +68,8 @@ class Emulator:
 
 
 def _nobody(arrival: Arrival) -> Response:
-    return Response(404, (("Content-Type", "text/plain; charset=utf-8"),), b"This service is known but not emulated.\n")
+    return _plain(404, "This service is known but not emulated.")
+
+
+def _plain(status: int, text: str) -> Response:
+    return Response(status, (("Content-Type", "text/plain; charset=utf-8"),), f"{text}\n".encode())

@@ -137,7 +137,7 @@ class Customer:
     users: dict[str, CustomerUser] = field(default_factory=dict)
     grants: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)
     """Consents in the customer's directory (Partner Center's `applicationconsents`), keyed as `Tenant.grants`."""
-    gdap: set[str] = field(default_factory=lambda: {"Directory Readers", "User Administrator"})
+    gdap: set[str] = field(default_factory=lambda: {"Directory Readers", "User Administrator", "Application Administrator"})
 
 
 @dataclass(slots=True)

@@ -190,8 +190,8 @@ class Ticket:
             raise refused_fields(answer.fields())
         if now >= self.ends:
             raise SignInCancelled("the sign-in took longer than a quarter of an hour", hint="Start again.")
-        if not answer.code:
-            raise Tampered("the answer carries neither a code nor an error")
+        if not answer.code or not answer.code.reveal().isascii():
+            raise Tampered("the answer carries no usable code")
         return AuthorizationCode(answer.code, self.redirect_uri, self.verifier)
 
 

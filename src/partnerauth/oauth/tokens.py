@@ -84,8 +84,9 @@ class TokenSet:
                 "ext_expires_in": str(lifetime),
                 "expires_on": str(int(self.expires_at.timestamp())),
                 "not_before": str(int((self.received_at - BACKDATED).timestamp())),
-                "resource": self.resource,
             }
+            if self.resource:
+                answer["resource"] = self.resource
         else:
             answer |= {"expires_in": lifetime, "ext_expires_in": lifetime}
         answer["access_token"] = self.access_token.reveal()

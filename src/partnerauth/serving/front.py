@@ -27,7 +27,8 @@ from partnerauth.serving.http1 import plain
 Layer: TypeAlias = Callable[[Request, AsyncSend], Awaitable[Response | Cut]]
 """Given a request and the way inwards; returns what the client shall see."""
 
-THREADS = 4 + (os.cpu_count() or 1)
+THREADS = 1 + (os.cpu_count() or 1)
+"""Enough to sign on every processor; each one more makes every answer dearer."""
 
 log = logging.getLogger(__name__)
 

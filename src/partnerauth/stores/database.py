@@ -55,12 +55,14 @@ PLAIN_PATH = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012
 class Opened:
     """The file in use: the connection, which store it is, and the seal of its values."""
 
-    __slots__ = ("connection", "inode", "key_id", "key_kind", "seal", "store")
+    __slots__ = ("connection", "inode", "key_id", "key_kind", "scope", "seal", "store")
 
     def __init__(self, connection: sqlite3.Connection, inode: tuple[int, int]) -> None:
         self.connection = connection
         self.inode = inode
         self.store = self.key_kind = self.key_id = ""
+        self.scope: bytes
+        """What binds a value to this store."""
         self.seal: Seal
 
 
@@ -157,6 +159,7 @@ class Database:
             opened = Opened(connection, (found.st_dev, found.st_ino))
             opened.store, opened.key_kind, opened.key_id, sealed = self._header(connection)
             opened.seal = self._unlock(opened, sealed)
+            opened.scope = about(str(SCHEMA), opened.store)
         except BaseException:
             connection.close()
             raise

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 INSERT = "INSERT INTO entry (name, version, tags, sealed) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO NOTHING"
 UPDATE = "UPDATE entry SET version = ?, tags = ?, sealed = ? WHERE name = ? AND version = ?"
 SELECT = "SELECT version, tags, sealed FROM entry WHERE name = ?"
+ENTRY = about("partnerauth entry")
 ALL = "SELECT name, version, tags, sealed FROM entry ORDER BY name"
 
 
@@ -138,7 +139,7 @@ def _entry(opened: Opened, name: Any, version: Any, text: Any, sealed: Any) -> E
 
 
 def _bound(opened: Opened, name: str, version: str, text: str) -> bytes:
-    return about("partnerauth entry", str(SCHEMA), opened.store, name, version, text)
+    return ENTRY + opened.scope + about(name, version, text)
 
 
 def _bytes(value: Hidden) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 
 from partnerauth.hidden import Hidden
-from partnerauth.stores.database import JOURNAL, SCHEMA, Database, Opened
+from partnerauth.stores.database import JOURNAL, Database, Opened
 from partnerauth.stores.seal import Broken, about
 
 TYPE_CHECKING = False
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # As bytes and a number whatever lies there, so that a damaged row is read and erased like any other.
 SELECT = "SELECT CAST(ends AS INTEGER), CAST(sealed AS BLOB) FROM shelf WHERE key = ?"
+SHELF = about("partnerauth shelf")
 UPSERT = "INSERT OR REPLACE INTO shelf (key, ends, sealed) VALUES (?, ?, ?)"
 
 
@@ -89,7 +90,7 @@ class FileShelf:
 
 
 def _bound(opened: Opened, key: str, ends: int) -> bytes:
-    return about("partnerauth shelf", str(SCHEMA), opened.store, key, str(ends))
+    return SHELF + opened.scope + about(key, str(ends))
 
 
 def _erase(opened: Opened, key: str) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from joserfc import jwt
@@ -28,7 +29,7 @@ from partnerauth.emulator.entra.service import Entra
 from partnerauth.emulator.totp import code
 from partnerauth.emulator.world import Person, Registration, World
 from partnerauth.hidden import Hidden
-from partnerauth.messages import Request, Response
+from partnerauth.messages import Headers, Request, Response
 
 ORIGIN = "https://localhost:8443"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -36,7 +37,14 @@ PARTNER_CENTER = "https://api.partnercenter.microsoft.com"
 REFERRALS = "https://api.partner.microsoft.com"
 GRAPH = "https://graph.microsoft.com"
 SITE = "https://localhost:44395/"
+PARTNER_CENTER_ID = "fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd"
+GRAPH_ID = "00000003-0000-0000-c000-000000000000"
+V2_SCOPE = f"{PARTNER_CENTER}/user_impersonation openid profile offline_access"
 FABRIKAM = "c0570000-0000-4000-8000-000000000001"
+
+
+Code: TypeAlias = Callable[..., str]
+Redeem: TypeAlias = Callable[..., dict[str, object]]
 
 
 @dataclass
@@ -61,14 +69,22 @@ class Service:
     def post(self, path: str, *headers: tuple[str, str], **fields: str) -> Response:
         return self.send(Request.form(f"{self.origin}{path}", fields, headers))
 
-    def token(self, *headers: tuple[str, str], v2: bool = False, tenant: str = TENANT, **fields: str) -> Response:
-        """A token request of the web app, unless `fields` say otherwise; an empty field is left out."""
+    def token(self, *headers: tuple[str, str], tenant: str = TENANT, **fields: str) -> Response:
+        """A v1 token request of the web app, unless `fields` say otherwise; an empty field is left out."""
+        return self._token(f"/{tenant}/oauth2/token", headers, fields)
+
+    def v2_token(self, *headers: tuple[str, str], tenant: str = TENANT, **fields: str) -> Response:
+        """The same in the v2 dialect."""
+        return self._token(f"/{tenant}/oauth2/v2.0/token", headers, fields)
+
+    def _token(self, path: str, headers: Headers, fields: dict[str, str]) -> Response:
         own = {"client_id": WEB_APP, "client_secret": WEB_APP_SECRET} | fields
-        path = f"/{tenant}/oauth2/{'v2.0/' if v2 else ''}token"
         return self.post(path, *headers, **{name: value for name, value in own.items() if value})
 
     def refreshed(self, token: str, **fields: str) -> Response:
-        return self.token(**{"grant_type": "refresh_token", "refresh_token": token, "resource": PARTNER_CENTER} | fields)
+        return self.token(
+            **{"grant_type": "refresh_token", "refresh_token": token, "resource": PARTNER_CENTER} | fields
+        )
 
     def advance(self, **by: float) -> None:
         self.world.clock.advance(timedelta(**by))
@@ -90,7 +106,7 @@ class Service:
         assert found is not None
         return found[1]
 
-    def claims(self, token: str, v2: bool = False) -> dict[str, Any]:
+    def claims(self, token: str, *, v2: bool = False) -> dict[str, Any]:
         """The claims of a token, verified by an independent library with the published keys."""
         published = self.get(f"/common/discovery/{'v2.0/' if v2 else ''}keys").value()
         return jwt.decode(token, KeySet.import_key_set(published), algorithms=["RS256"]).claims

@@ -95,7 +95,7 @@ def asserted(service: Service, key: RSAPrivateKey, certificate: x509.Certificate
         text = jwt.encode(given, said, RSAKey.import_key(signed_with), algorithms=["PS256", "RS256"])
         fields = {"client_secret": "", "client_assertion_type": JWT_BEARER, "client_assertion": text}
         asked = {"grant_type": "client_credentials", "scope": f"{PARTNER_CENTER}/.default"} if v2 else APP
-        response = service.token(v2=v2, **asked | fields)
+        response = (service.v2_token if v2 else service.token)(**asked | fields)
         return response.status, response.value().get("error_codes", [])
 
     return ask

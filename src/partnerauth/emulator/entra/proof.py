@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import math
 from typing import Any
 
 import msgspec
@@ -22,6 +21,8 @@ from partnerauth.oauth.exchange import TokenRequest
 from partnerauth.oauth.grants import AppItself
 
 SKEW = 300.0
+LATEST = 253_402_300_799
+"""The end of the year 9999."""
 PUBLIC, SECRET, CERTIFICATE = "0", "1", "2"
 """The values of the claim `appidacr`."""
 ALGORITHMS = ("RS256", "PS256")
@@ -173,9 +174,9 @@ def _moment(claims: dict[str, Any], name: str) -> float | None:
     value = claims.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LATEST:
         raise Denied(50027, f"The claim '{name}' of the client assertion is not a date.")
-    return float(min(max(value, -1e12), 1e12))
+    return float(value)
 
 
 def _decoded(part: str) -> bytes:

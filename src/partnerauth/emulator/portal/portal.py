@@ -35,6 +35,7 @@ class Portal:
         self._emulator = emulator
         self._pages: dict[str, Callable[[], Response]] = {
             "/": self._overview,
+            "/portal": self._overview,
             "/portal/": self._overview,
             "/portal/phone": self._phones,
             "/portal/style.css": stylesheet,

@@ -22,6 +22,10 @@ POLICIES = {
     "password_on_common_refused": ("No password on /common", "The v1 endpoint wants a tenant for the password grant."),
     "password_grant_refused": ("No password grant", "Security defaults: it is refused, MFA is needed."),
     "nonce_demanded": ("Nonce demanded", "An id_token is given only to who sends a nonce."),
+    "referrals_users_write": (
+        "Referrals users write",
+        "They create deals and edit those of their teams; before, they only read.",
+    ),
     "refresh_omits_refresh_token": ("Refresh without a new token", "As the sample of 2019 shows it, in v1."),
 }
 """What a policy is called, and what it does."""
@@ -64,6 +68,7 @@ def phones(emulator: Emulated) -> dict[str, Any]:
     now = world.now()
     with world.lock:
         shown = [(PersonView.of(tenant, person), Phone.of(person, now)) for tenant, person in world.people()]
+    shown.sort(key=lambda one: one[1] is None)
     left = min((phone.seconds_left for _, phone in shown if phone), default=0)
     return common(world) | {"phones": shown, "left": left}
 
@@ -102,10 +107,11 @@ def _policies(world: World) -> list[PolicyRow]:
 def _distance(ahead: timedelta) -> str:
     """How far the world is from the real now, in words; nothing below a minute."""
     seconds = abs(ahead.total_seconds())
-    if seconds < 60:
+    fitting = (
+        (unit, length) for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)) if seconds >= length - 1
+    )
+    unit, length = next(fitting, ("", 0))
+    if not unit:
         return ""
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= length - 1:
-            count = round(seconds / length)
-            break
+    count = round(seconds / length)
     return f"{count} {unit}{'s' if count != 1 else ''} {'ahead of' if ahead > timedelta() else 'behind'} real time"

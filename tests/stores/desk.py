@@ -1,0 +1,69 @@
+"""The emulator's vault as the official client meets it, with something else going on there on demand."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from azure.keyvault.secrets import SecretClient
+
+from partnerauth.adapters.azure import SourceCredential
+from partnerauth.cloud import emulated
+from partnerauth.emulator.default import TENANT, VAULT, WEB_APP, WEB_APP_SECRET, contoso
+from partnerauth.emulator.emulator import Emulator
+from partnerauth.emulator.world import SecretVersion
+from partnerauth.hidden import Hidden
+from partnerauth.messages import Request, Response
+from partnerauth.oauth.application import Application, Secret
+from partnerauth.oauth.sources import AppOnly
+from partnerauth.session import Session
+
+
+class Desk:
+    """Answers as the emulator does, unless `instead` has another answer; `afterwards` sees each answered request."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """An empty vault, and nothing wrong."""
+        self._emulator = Emulator(contoso())
+        self._versions = 0
+        self.instead: Callable[[Request], Response | None] = lambda request: None
+        self.afterwards: Callable[[Request], None] = lambda request: None
+
+    def handle(self, request: Request) -> Response:
+        """The answer."""
+        if not request.header("Authorization"):  # the client asks for the challenge first
+            return self._emulator.handle(request)
+        response = self.instead(request) or self._emulator.handle(request)
+        self.afterwards(request)
+        return response
+
+    def client(self, origin: str, ca: Path) -> SecretClient:
+        """The official client, as the configuration builds it, but without repetitions."""
+        cloud = emulated(origin)
+        source = AppOnly(Application(WEB_APP, Secret(Hidden(WEB_APP_SECRET))), cloud.authority(TENANT))
+        return SecretClient(
+            cloud.vault(VAULT),
+            SourceCredential(source, Session(send=self._emulator.handle)),
+            verify_challenge_resource=False,
+            connection_verify=str(ca),
+            retry_total=0,
+        )
+
+    def versions(self, name: str) -> list[SecretVersion]:
+        """The versions that the vault has under a name, the oldest first."""
+        return self._emulator.world.vaults[VAULT].secrets[name].versions
+
+    def add(self, name: str, value: str) -> None:
+        """What another tool does: a version on top, with nothing but a value."""
+        now = self._emulator.world.now()
+        self._versions += 1
+        self.versions(name).append(SecretVersion(f"{self._versions:032x}", Hidden(value), now, now))
+
+
+def refusal(status: int, code: str, inner: str = "", headers: tuple[tuple[str, str], ...] = ()) -> Response:
+    """An error as Key Vault words it."""
+    error = {"code": code, "message": "No.", **({"innererror": {"code": inner}} if inner else {})}
+    body = msgspec.json.encode({"error": error})
+    return Response(status, (("Content-Type", "application/json; charset=utf-8"), *headers), body)
