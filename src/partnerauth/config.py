@@ -264,7 +264,7 @@ def vault_client(address: str, source: TokenSource, session: Session, ca: str = 
 
     Raises `Misconfigured` where the SDK is not installed, or the address is no vault of the source's cloud.
     """
-    source.cloud.find(address)  # a token for a vault goes to no other place
+    address = source.cloud.vault(address)  # a token for a vault goes to no other place
     try:
         from azure.keyvault.secrets import SecretClient
 

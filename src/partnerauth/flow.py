@@ -163,6 +163,8 @@ async def arun(flow: Flow[T], send: AsyncSend, pause: Callable[[float], Awaitabl
 
 def _apart(function: Callable[[], T]) -> asyncio.Future[T]:
     """The result of `function`, done in a thread of its own: the loop's few threads might all be waiting already."""
+    import asyncio
+
     promise: Future[T] = Future()
 
     def do() -> None:
@@ -176,6 +178,8 @@ def _apart(function: Callable[[], T]) -> asyncio.Future[T]:
 
 
 async def _finished(work: asyncio.Future[T]) -> T:
+    import asyncio
+
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:

@@ -76,7 +76,9 @@ class Partner:
         """Let days pass."""
         self.clock.advance(timedelta(days=number))
 
-    def ticket(self, *, at: str = "organizations", dialect: Dialect = Dialect.V1, tenant: str = "", person: str = "") -> Ticket:
+    def ticket(
+        self, *, at: str = "organizations", dialect: Dialect = Dialect.V1, tenant: str = "", person: str = ""
+    ) -> Ticket:
         """A ticket for one sign-in."""
         return Ticket.issue(
             self.cloud.authority(at),
@@ -88,11 +90,17 @@ class Partner:
             expected_person=person,
         )
 
-    def sign_in(self, ticket: Ticket, upn: str = ADMIN_AGENT, *, mfa: bool = True, hybrid: bool = True) -> dict[str, str]:
+    def sign_in(
+        self, ticket: Ticket, upn: str = ADMIN_AGENT, *, mfa: bool = True, hybrid: bool = True
+    ) -> dict[str, str]:
         """What the browser brings back when `upn` signs in."""
-        self.emulator.world.automatic = Automatic(upn, mfa)
         asked = ticket.request(self.partner_center, response_mode="form_post", hybrid=hybrid)
-        return Person(upn, Hidden(PASSWORD), self.emulator.handle).sign_in(asked.to(ticket.authority), REPLY)
+        return self.browse(asked.to(ticket.authority), upn, mfa=mfa)
+
+    def browse(self, link: str, upn: str = ADMIN_AGENT, *, mfa: bool = True) -> dict[str, str]:
+        """What the browser brings back from `link`."""
+        self.emulator.world.automatic = Automatic(upn, mfa)
+        return Person(upn, Hidden(PASSWORD), self.emulator.handle).sign_in(link, REPLY)
 
     @property
     def partner_center(self) -> Resource:
@@ -107,12 +115,16 @@ class Partner:
             self.application, self.book, keys, self.clock, apis, without_mfa=without_mfa, replacing=replacing
         )
 
-    def answer(self, ticket: Ticket, fields: dict[str, str], *, without_mfa: bool = False, replacing: bool = False) -> Kept:
+    def answer(
+        self, ticket: Ticket, fields: dict[str, str], *, without_mfa: bool = False, replacing: bool = False
+    ) -> Kept:
         """Judge what the browser brought, and keep the consent."""
         first = self.first(without_mfa=without_mfa, replacing=replacing)
         return self.run(first.answer(ticket, AuthorizeResponse.read(fields)))
 
-    def consent(self, upn: str = ADMIN_AGENT, *, mfa: bool = True, without_mfa: bool = False, replacing: bool = False) -> Consent:
+    def consent(
+        self, upn: str = ADMIN_AGENT, *, mfa: bool = True, without_mfa: bool = False, replacing: bool = False
+    ) -> Consent:
         """A consent, from the sign-in to the store."""
         ticket = self.ticket()
         fields = self.sign_in(ticket, upn, mfa=mfa)

@@ -337,6 +337,8 @@ class TestConsentInACustomersTenant:
 
     def test_needs_a_role_that_may_grant(self, world: World) -> None:
         """Reading the directory is not enough."""
+        world.customers[FABRIKAM].gdap = {"Directory Readers"}
+
         response = agent(world).ask("POST", f"/v1/customers/{FABRIKAM}/applicationconsents", {})
 
         assert refusal(response) == (403, 900308)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from partnerauth.consent.first import Kept
 
 MOST_BYTES = 65_536
+SHOWING_TIME = 5.0
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1")
 
 
@@ -37,6 +38,7 @@ class LoopbackReceiver:
         self._path = parts.path or "/"
         self._fields: queue.Queue[dict[str, str]] = queue.Queue(1)
         self._reply: queue.Queue[bytes] = queue.Queue(1)
+        self._shown = threading.Event()
         try:
             self._server = _Server((parts.hostname, parts.port or 0), self)
         except OSError as error:
@@ -52,8 +54,9 @@ class LoopbackReceiver:
             raise SignInCancelled("nobody came back from the sign-in page in time") from None
 
     def reply(self, text: str) -> None:
-        """Show a page to the browser that waits."""
+        """Show a page to the browser that waits; returns when it has it, or has gone."""
         self._reply.put(text.encode())
+        self._shown.wait(SHOWING_TIME)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -75,11 +78,18 @@ class LoopbackReceiver:
             return None
         return self._reply.get(timeout=120)
 
+    def shown(self) -> None:
+        """The page has been sent, or nobody wants it any more."""
+        self._shown.set()
+
 
 class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], receiver: LoopbackReceiver) -> None:
         super().__init__(address, _Handler)
         self.receiver = receiver
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: a browser that goes away is no fault, and a traceback might carry a code."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -105,8 +115,15 @@ class _Handler(BaseHTTPRequestHandler):
             fields = read_form(text)
         except ValueError:
             fields = {}
-        page_ = self.server.receiver.arrived(path, fields)
-        self._send(200, page_) if page_ is not None else self._send(404, b"There is nothing here.")
+        receiver = self.server.receiver
+        page_ = receiver.arrived(path, fields)
+        if page_ is None:
+            self._send(404, b"There is nothing here.")
+            return
+        try:
+            self._send(200, page_)
+        finally:
+            receiver.shown()
 
     def _send(self, status: int, body: bytes) -> None:
         self.send_response_only(status)

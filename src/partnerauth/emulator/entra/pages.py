@@ -37,7 +37,9 @@ ACCOUNT_FIELDS = """<label for="login">Email or user name</label>
 PASSWORD = """<p class="who">{upn}</p>
 <h1>Enter password</h1>
 {wrong}{form}"""  # noqa: S105  # a page
-PASSWORD_FIELDS = """<label for="passwd">Password</label>
+USERNAME = '<input type="text" name="login" value="{upn}" autocomplete="username" readonly hidden>\n'
+"""Tells a password manager whose password it is (Chromium, "Create amazing password forms")."""
+PASSWORD_FIELDS = """{username}<label for="passwd">Password</label>
 <input type="password" id="passwd" name="passwd" autocomplete="current-password" required autofocus>
 """  # noqa: S105  # a part of it
 PASSWORD_ACTIONS = Html(
@@ -57,11 +59,11 @@ CHANGE = """<p class="who">{upn}</p>
 <h1>Update your password</h1>
 <p>This is the first time you sign in, or your password has expired: choose a new one.</p>
 {wrong}{form}"""
-CHANGE_FIELDS = Html("""<label for="newpasswd">New password</label>
+CHANGE_FIELDS = """{username}<label for="newpasswd">New password</label>
 <input type="password" id="newpasswd" name="newpasswd" autocomplete="new-password" required autofocus>
 <label for="confirmpasswd">Confirm password</label>
 <input type="password" id="confirmpasswd" name="confirmpasswd" autocomplete="new-password" required>
-""")
+"""
 CHOOSE = """<h1>Pick an account</h1>
 <p>to continue to {app}</p>
 {form}"""
@@ -139,12 +141,13 @@ class Step:
 
     def password(self, wrong: str = "") -> Response:
         """The password of that person."""
-        fields = fill(PASSWORD_FIELDS)
+        fields = fill(PASSWORD_FIELDS, username=fill(USERNAME, upn=self._upn))
         return self._page("Sign in to your account", PASSWORD, "password", fields, PASSWORD_ACTIONS, wrong)
 
     def change(self, wrong: str = "") -> Response:
         """A new password in the place of a temporary one."""
-        return self._page("Update your password", CHANGE, "change", CHANGE_FIELDS, NEXT, wrong)
+        fields = fill(CHANGE_FIELDS, username=fill(USERNAME, upn=self._upn))
+        return self._page("Update your password", CHANGE, "change", fields, NEXT, wrong)
 
     def code(self, wrong: str = "") -> Response:
         """The authenticator's code."""
