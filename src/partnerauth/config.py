@@ -82,6 +82,8 @@ class Settings:
 
     values: Mapping[str, str] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
+    configured: Mapping[str, str] = field(default_factory=dict)
+    """The same without the command line: whose partner this is, where a flag names a customer."""
     secrets: Mapping[str, Hidden] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     clock: Clock = SYSTEM
@@ -100,12 +102,14 @@ class Settings:
             layers.append((f"./{FILE}", _file(here, trusted=False)))
         layers.append(("the environment", _variables(env)))
         layers.append(("the command line", {name: value for name, value in flags.items() if value}))
+        configured: dict[str, str] = {}
         for origin, layer in layers:
+            configured = dict(values)
             values |= layer
             origins |= dict.fromkeys(layer, origin)
         named = {"client_secret": "CLIENT_SECRET", "password": "PASSWORD"}  # names of variables
         secrets = {name: Hidden(env[PREFIX + key]) for name, key in named.items() if env.get(PREFIX + key)}
-        return cls(values, origins, secrets, dict(env))
+        return cls(values, origins, configured, secrets, dict(env))
 
     def get(self, name: str, default: str = "") -> str:
         """The value of a setting, or `default`."""
@@ -200,12 +204,23 @@ class Settings:
         return Session(ca=self.get("ca") or None, shelf=self.shelf, clock=self.clock)
 
     def user(self, tenant: str = "") -> AppUser:
-        """App + user, by the stored consent. `tenant` may be a customer's where the partner's is configured."""
-        from partnerauth.consent.user import AppUser
+        """App + user, by the stored consent for `tenant`, or for the configured one.
 
-        home = self.get("tenant") if self.origins.get("tenant") != "the command line" else ""
-        user = AppUser(self.application, self.book, home or tenant, dialect=self.dialect, clock=self.clock)
-        return user.at(tenant) if home and tenant and tenant.lower() != home.lower() else user
+        Where the partner's tenant is configured and nobody consented for `tenant`, that is a customer's: the partner's
+        consent is then used there.
+        """
+        from partnerauth.consent.user import AppUser
+        from partnerauth.errors import NoConsent
+
+        home = self.configured.get("tenant", "")
+        user = AppUser(self.application, self.book, tenant or home, dialect=self.dialect, clock=self.clock)
+        if not tenant or not home or tenant.lower() == home.lower():
+            return user
+        try:
+            self.session.run(self.book.find(tenant))
+        except NoConsent:
+            return AppUser(self.application, self.book, home, tenant, self.dialect, self.clock)
+        return user
 
     def source(self, kind: str, tenant: str = "") -> TokenSource:
         """Whoever is to ask: `app`, `user` or `password`."""

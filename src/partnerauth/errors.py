@@ -41,7 +41,9 @@ The numbers are the exit codes of the command. Catch a kind; never read a messag
 
 from __future__ import annotations
 
-from typing import ClassVar
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 
 class PartnerAuthError(Exception):

@@ -1,7 +1,10 @@
 """Text that never prints itself: secrets, passwords, tokens, codes."""
 
-from hmac import compare_digest
-from typing import Any, NoReturn
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 MASK = "***"
 
@@ -43,10 +46,10 @@ class Hidden:
     def __bool__(self) -> bool:
         return bool(self._text)
 
-    def __copy__(self) -> "Hidden":
+    def __copy__(self) -> Hidden:
         return self
 
-    def __deepcopy__(self, memo: Any) -> "Hidden":
+    def __deepcopy__(self, memo: Any) -> Hidden:
         return self
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:

@@ -225,6 +225,7 @@ def test_s1_4_the_printed_get_is_refused_with_900561(place: Place) -> None:
     assert (answer.status, answer.value()["error"], answer.value()["error_codes"]) == (400, "invalid_request", [900561])
     assert (type(error), error.code) == (InvalidRequest, 900561)
     assert "POST" in error.message
+    assert "Send the same fields as POST" in error.hint
 
 
 def test_s1_4_posted_it_gets_a_token_without_a_secret(place: Place) -> None:

@@ -331,6 +331,17 @@ def test_s4_4_the_mfa_rule_does_not_touch_app_only(today: Place) -> None:
     assert today.session.call(app, customers.listing()).items
 
 
+def test_s4_4_today_the_command_consents_with_mfa_and_goes_on(today: Place, shell: Shell) -> None:
+    shell.place = today
+    customer = next(iter(today.world.customers.values()))
+
+    shell.consent(ADMIN_AGENT)
+    called = shell.run("call", "GET", users.LIST.path.format(customer=customer.id))
+
+    assert (called.code, called.err) == (0, "")
+    assert len(json.loads(called.out)["items"]) == len(customer.users)
+
+
 def test_s4_4_the_command_says_what_an_operation_takes(shell: Shell) -> None:
     customer = next(iter(shell.place.world.customers))
 

@@ -158,7 +158,7 @@ dt {{ font-weight: 600 }} dd {{ margin: 0 0 .6rem }}
 def page(outcome: Kept | BaseException) -> str:
     """The page that tells the person how it went."""
     if isinstance(outcome, PartnerAuthError):
-        told = f"<p>{html.escape(outcome.message)}.</p><p>{html.escape(outcome.hint)}</p>"
+        told = f"<p>{html.escape(outcome.message.rstrip('.'))}.</p><p>{html.escape(outcome.hint)}</p>"
         return PAGE.format(title="Nothing was stored", colour="#b3261e", body=told)
     if isinstance(outcome, BaseException):
         return PAGE.format(title="Nothing was stored", colour="#b3261e", body="<p>Something unexpected happened.</p>")

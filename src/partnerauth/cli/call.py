@@ -113,7 +113,7 @@ def _gathered(settings: Settings, kind: str, asked: Call[Any]) -> Any:
         listed = isinstance(value, Mapping) and (isinstance(value.get("items") or value.get("value"), list))
         return Page.read(dict, call, response, value) if listed or call.ends(response) else value
 
-    source = settings.source(kind)
+    source = settings.source(kind, settings.get("tenant"))
     page = settings.session.call(source, replace(asked, reader=read))
     if not isinstance(page, Page):
         return page

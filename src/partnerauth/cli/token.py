@@ -27,8 +27,7 @@ def token(settings: Settings, api: str, kind: str, output: str) -> None:
     NAME is partner-center, referrals, graph, key-vault or management. `--tenant` may name a customer's tenant where the
     partner's own is configured.
     """
-    tenant = settings.get("tenant") if settings.origins.get("tenant") == "the command line" else ""
-    tokens = settings.session.token(settings.source(kind, tenant), settings.resource(api))
+    tokens = settings.session.token(settings.source(kind, settings.get("tenant")), settings.resource(api))
     text = tokens.access_token.reveal()
     if tokens.unsaved:
         click.echo(

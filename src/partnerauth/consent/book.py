@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from partnerauth.cloud import GUID, Cloud
-from partnerauth.consent.consent import Consent, State
+from partnerauth.consent.consent import Consent, State, behind
 from partnerauth.errors import Misconfigured, NoConsent, StoreConflict, WrongPerson
 from partnerauth.flow import Flow, work
 from partnerauth.hidden import Hidden
@@ -96,6 +96,8 @@ class ConsentBook:
                 raise WrongPerson(
                     f"{former.username} has consented for this tenant; {consent.username} did now. Nothing was changed"
                 )
+            if former is not None:
+                consent = replace(consent, epoch=behind(consent.epoch, former.epoch))
             expected = there.version if there is not None else None
             try:
                 kept = yield from self._write(name, consent, expected)

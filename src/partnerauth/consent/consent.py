@@ -113,7 +113,7 @@ class Consent:
                 tenant=tags["tenant"],
                 application_id=tags["client"],
                 person=tags["person"],
-                username=tags["user"],
+                username=_present(tags, "user"),
                 epoch=tags["epoch"],
                 generation=int(tags["generation"]),
                 refresh_token=entry.value,
@@ -133,6 +133,14 @@ class Consent:
             raise StoreCorrupt(
                 f"the entry '{entry.name}' of the store is no consent that this version can read"
             ) from None
+
+
+def behind(epoch: str, former: str) -> str:
+    """An epoch's name, made to sort behind a former one whatever the clocks did in between."""
+    moment = former.partition("-")[0]
+    if epoch > former or not moment.isdigit():
+        return epoch
+    return f"{int(moment) + 1:014d}-{epoch.partition('-')[2]}"
 
 
 def _written(moment: datetime) -> str:

@@ -65,7 +65,8 @@ class FirstConsent:
         """
         now = self.clock.now()
         code = ticket.claim(answer, now)
-        yield from work("check the store", self.book.store.check)
+        if not self.book.store.plain:  # to check a key vault is to write one more secret there
+            yield from work("check the store", self.book.store.check)
         beside: IdToken | None = None
         if answer.id_token:
             beside = yield from verify_id_token(

@@ -658,11 +658,17 @@ def _request() -> Iterator[Refusal]:
         "Use a redirect URI of the app registration, and `query` or `form_post`.",
     )
     yield from _same((900971,), InvalidRequest, REQUEST, "The request names no redirect URI.", OPERATOR, REPORT)
-    yield from _same((90014, 900144), InvalidRequest, REQUEST, "A required parameter is missing.", OPERATOR, REPORT)
+    yield from _same(
+        (90014, 900144), InvalidRequest, REQUEST, "A required parameter is missing.", OPERATOR,
+        "Send the parameter that the message names; `id_token` asks for a `nonce` today.",
+    )
     yield from _same(
         (90004, 90013, 90023, 90100, 90102), InvalidRequest, REQUEST, "A parameter is malformed.", OPERATOR, REPORT,
     )
-    yield from _same((90056, 900561), InvalidRequest, REQUEST, "The token endpoint takes POST only.", OPERATOR, REPORT)
+    yield from _same(
+        (90056, 900561), InvalidRequest, REQUEST, "The token endpoint takes POST only.", OPERATOR,
+        "Send the same fields as POST; an old page of the Partner API prints GET.",
+    )
     yield from _same(
         (901002,), InvalidRequest, REQUEST, "The v2 endpoints do not take `resource`.", OPERATOR,
         "Use `scope`, or the v1 endpoints.",

@@ -64,6 +64,7 @@ button.wide { width: 100%; text-align: left; margin: 0 0 .5rem; }
 dt { font-weight: 600; }
 dd { margin: 0 0 .5rem; }
 footer { max-width: 27.5rem; margin-top: 1rem; text-align: center; }
+@media (max-width: 30rem) { main { padding: 1.5rem; } }
 """
 
 SUBMIT = "document.forms[0].submit();"

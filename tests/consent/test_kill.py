@@ -1,0 +1,94 @@
+"""One consent, many processes, and the worst that can happen to them: it is never lost.
+
+What is killed may have redeemed a token whose successor it did not store: Entra ID keeps the former one good, and so the
+stored one is redeemed again. What must never be is a token handed out whose successor is not stored, a store that cannot
+be read, a lock that nobody frees.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from partnerauth.cloud import emulated
+from partnerauth.consent.consent import State
+from partnerauth.emulator.default import contoso
+from partnerauth.emulator.emulator import Emulator
+from partnerauth.serving.server import Server, serve
+from tests.consent.nursery import file_store
+from tests.consent.partner import Partner
+
+ROOT = Path(__file__).resolve().parents[2]
+ROTATIONS = 1000
+SECONDS = 50
+
+
+@dataclass
+class Served:
+    """A partner with a consent in a file, and its world served over TLS to other processes."""
+
+    partner: Partner
+    server: Server
+    directory: Path
+
+    def raise_children(self, *, tokens: int, children: int, killing: bool) -> dict[str, Any]:
+        """What became of them."""
+        facts = {"directory": str(self.directory), "url": self.server.url, "ca": str(self.server.ca)}
+        facts |= {"tokens": tokens, "children": children, "killing": killing, "seed": 20260608, "seconds": SECONDS}
+        said = subprocess.run(
+            [sys.executable, "-m", "tests.consent.nursery", json.dumps(facts)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=2 * SECONDS,
+        )
+        assert said.returncode == 0, said.stderr
+        assert "Traceback" not in said.stderr, said.stderr
+        told: dict[str, Any] = json.loads(said.stdout)
+        return told
+
+    @property
+    def redemptions(self) -> int:
+        """How often a refresh token was redeemed."""
+        grants = [entry.grant_type for entry in self.partner.emulator.journal.entries()]
+        return grants.count("refresh_token")
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """The partner, its consent given."""
+    emulator = Emulator(contoso())
+    with serve(emulator.handle, tmp_path / "certificates") as server:
+        partner = Partner(file_store(tmp_path), cloud=emulated(server.url), emulator=emulator)
+        partner.consent()
+        yield Served(partner, server, tmp_path)
+
+
+def test_processes_renewing_at_once_spend_each_token_once(served: Served) -> None:
+    """They wait for each other by the kernel's lock, and each goes by what the one before it left."""
+    told = served.raise_children(tokens=40, children=4, killing=False)
+
+    assert told == {"handed_out": 40, "generation": 40, "kills": 0, "torn": []}
+    assert served.redemptions == 40
+
+
+def test_killing_at_random_moments_during_a_thousand_rotations_loses_no_consent(served: Served) -> None:
+    told = served.raise_children(tokens=ROTATIONS, children=2, killing=True)
+
+    assert told["torn"] == []
+    assert told["handed_out"] >= ROTATIONS
+    assert told["kills"] >= ROTATIONS / 20, "hardly anybody was killed"
+    # Whoever was killed may have stored one that it did not live to hand out, and redeemed one that it did not store.
+    assert told["handed_out"] <= told["generation"] <= told["handed_out"] + told["kills"]
+    assert told["generation"] <= served.redemptions <= told["generation"] + told["kills"]
+
+    kept = served.partner.kept()
+    assert (kept.state, kept.generation) == (State.LIVE, told["generation"])
+    assert served.partner.opens(kept.refresh_token)
+    assert served.partner.run(served.partner.user.token(served.partner.partner_center)).access_token
