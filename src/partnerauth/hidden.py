@@ -36,6 +36,8 @@ class Hidden:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Hidden):
             return NotImplemented
+        from hmac import compare_digest  # loaded late: to print a token from the shelf, nothing is compared
+
         # A lone surrogate must not raise: the error about it would carry the text.
         own, others = (text.encode("utf-8", "surrogatepass") for text in (self._text, other._text))
         return compare_digest(own, others)

@@ -65,7 +65,7 @@ class Nursery:
                 for _ in range(tokens):
                     answer = session.run(self.user.token(self.book.cloud.resource(Api.PARTNER_CENTER)))
                     os.write(tell, b"?" if answer.unsaved else b".")
-        except BaseException:
+        except BaseException:  # noqa: BLE001  # a child ends here, whatever happens
             traceback.print_exc()
             os._exit(1)
         os._exit(0)

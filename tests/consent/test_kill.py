@@ -1,8 +1,8 @@
 """One consent, many processes, and the worst that can happen to them: it is never lost.
 
-What is killed may have redeemed a token whose successor it did not store: Entra ID keeps the former one good, and so the
-stored one is redeemed again. What must never be is a token handed out whose successor is not stored, a store that cannot
-be read, a lock that nobody frees.
+What is killed may have redeemed a token whose successor it did not store: Entra ID keeps the former one good, and so
+the stored one is redeemed again. What must never be is a token handed out whose successor is not stored, a store that
+cannot be read, a lock that nobody frees.
 """
 
 import json
@@ -38,7 +38,11 @@ class Served:
 
     def raise_children(self, *, tokens: int, children: int, killing: bool) -> dict[str, Any]:
         """What became of them."""
-        facts = {"directory": str(self.directory), "url": self.server.url, "ca": str(self.server.ca)}
+        facts: dict[str, Any] = {
+            "directory": str(self.directory),
+            "url": self.server.url,
+            "ca": str(self.server.ca),
+        }
         facts |= {"tokens": tokens, "children": children, "killing": killing, "seed": 20260608, "seconds": SECONDS}
         said = subprocess.run(
             [sys.executable, "-m", "tests.consent.nursery", json.dumps(facts)],
