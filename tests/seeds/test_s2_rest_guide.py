@@ -226,15 +226,15 @@ def test_s2_2_a_running_web_endpoint_captures_the_call_of_the_trace(endpoint: Lo
     """The trace's own bytes, sent to an endpoint of ours."""
     sent = {"code": "AuthorizationCode+/=", "id_token": "a.b.c", "state": "of=ours&only", "session_state": "s"}
     trace = Sample.named("s2-2-form-post.request").request(**sent)
-    endpoint.reply("captured")
 
     port = urlsplit(endpoint.redirect_uri).port
     with socket.create_connection((HERE, port), 10) as door:
         door.sendall(b"".join(request_bytes(trace, absolute=False)))
+        fields = endpoint.wait(10)
+        endpoint.reply("captured")
         shown = b""
         while data := door.recv(4096):
             shown += data
-    fields = endpoint.wait(10)
 
     assert shown.endswith(b"captured")
     assert fields == sent

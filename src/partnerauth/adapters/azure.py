@@ -7,11 +7,13 @@ from typing import Any, Self
 
 from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
 
-from partnerauth.cloud import Resource
+from partnerauth.cloud import Cloud, Resource
 from partnerauth.errors import Misconfigured
 from partnerauth.oauth.sources import TokenSource
 from partnerauth.oauth.tokens import TokenSet
 from partnerauth.session import AsyncSession, Session
+
+DEFAULT = "/.default"
 
 
 class SourceCredential:
@@ -35,7 +37,7 @@ class SourceCredential:
         return AccessTokenInfo(tokens.access_token.reveal(), int(tokens.expires_at.timestamp()))
 
     def _tokens(self, scopes: tuple[str, ...], claims: str | None) -> TokenSet:
-        resource = resource_of(scopes)
+        resource = resource_of(scopes, self._source.cloud)
         if claims:
             return self._session.challenged(self._source, resource, claims)
         return self._session.token(self._source, resource)
@@ -68,7 +70,7 @@ class AsyncSourceCredential:
         return AccessTokenInfo(tokens.access_token.reveal(), int(tokens.expires_at.timestamp()))
 
     async def _tokens(self, scopes: tuple[str, ...], claims: str | None) -> TokenSet:
-        resource = resource_of(scopes)
+        resource = resource_of(scopes, self._source.cloud)
         if claims:
             return await self._session.challenged(self._source, resource, claims)
         return await self._session.token(self._source, resource)
@@ -88,11 +90,16 @@ class AsyncSourceCredential:
         await self.close()
 
 
-def resource_of(scopes: tuple[str, ...]) -> Resource:
-    """The resource of a scope; of a doubled slash before `.default`, one belongs to it (Entra "scopes-oidc")."""
-    if len(scopes) != 1:
+def resource_of(scopes: tuple[str, ...], cloud: Cloud) -> Resource:
+    """The resource of a scope; of a doubled slash before `.default`, one belongs to it (Entra "scopes-oidc").
+
+    Raises `Misconfigured` for anything but one scope of that form.
+    """
+    if len(scopes) != 1 or not scopes[0].endswith(DEFAULT) or scopes[0] == DEFAULT:
         raise Misconfigured(
-            f"a token is for one scope, not for {len(scopes)}", hint="Ask for one '{resource}/.default'."
+            f"a token is for one '{{resource}}{DEFAULT}', not for {', '.join(scopes)[:80] or 'no scope'}",
+            hint="Give the application its permissions in the app registration, and ask for all of them.",
         )
-    identifier, _, _ = scopes[0].rpartition("/")
-    return Resource(identifier or scopes[0], identifier or scopes[0])
+    identifier = scopes[0].removesuffix(DEFAULT)
+    known = (resource for resource in cloud.apis.values() if resource.identifier == identifier)
+    return next(known, Resource(identifier, identifier))

@@ -1,6 +1,7 @@
-"""The filter of an OData list, as far as the Referrals API documents it: `eq`, `and`, parentheses, `any` over a list.
+"""The filter of an OData list, as far as our APIs document it: `eq`, `and`, parentheses, `any` over a list.
 
-Written by the client, read and applied by the emulator, through the same classes (the reference of Referrals, 5).
+Graph has `startswith` besides. Written by the client, read and applied by the emulator, through the same classes (the
+references of Referrals, 5, and of app registration, 4).
 """
 
 from __future__ import annotations
@@ -44,6 +45,22 @@ class Eq:
 
 
 @dataclass(frozen=True, slots=True)
+class StartsWith:
+    """A field begins so, in any letter case."""
+
+    field: str
+    value: str
+
+    def holds(self, record: Any) -> bool:
+        """Whether it is so in this JSON object."""
+        found = lookup(record, self.field)
+        return isinstance(found, str) and found.lower().startswith(self.value.lower())
+
+    def __str__(self) -> str:
+        return f"startswith({self.field},{_written(self.value)})"
+
+
+@dataclass(frozen=True, slots=True)
 class And:
     """All of these."""
 
@@ -73,7 +90,7 @@ class AnyOf:
         return f"{self.field}/any(t:{_prefixed(self.inside, 't')})"
 
 
-Filter: TypeAlias = Eq | And | AnyOf
+Filter: TypeAlias = Eq | StartsWith | And | AnyOf
 
 
 def lookup(record: Any, field: str) -> Any:
@@ -85,17 +102,20 @@ def lookup(record: Any, field: str) -> Any:
     return record
 
 
-def read_filter(text: str) -> Filter:
-    """The filter that `text` says. Raises ValueError for anything but the documented part of the language."""
+def read_filter(text: str, *, functions: bool = False) -> Filter:
+    """The filter that `text` says, with `functions` also `startswith`.
+
+    Raises ValueError for anything but the documented part of the language.
+    """
     if len(text) > LONGEST:
         raise ValueError(f"the filter is longer than {LONGEST} characters")
-    return _Reader(text).whole()
+    return _Reader(text, functions=functions).whole()
 
 
 def fields_of(condition: Filter) -> tuple[str, ...]:
     """The fields that a filter looks at; those of a list's members behind the list's own name."""
     match condition:
-        case Eq(field, _):
+        case Eq(field, _) | StartsWith(field, _):
             return (field,)
         case And(parts):
             return tuple(field for part in parts for field in fields_of(part))
@@ -108,14 +128,15 @@ _TOKEN = re.compile(
     r"|(?P<moment>\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,12})?)?(?:Z|[+-]\d\d:\d\d))"
     r"|(?P<number>-?\d{1,15}(?:\.\d{1,15})?(?![\w.]))"
     r"|(?P<name>[A-Za-z_@][\w.]*(?:/[A-Za-z_@][\w.]*)*)"
-    r"|(?P<mark>[():]))",
+    r"|(?P<mark>[():,]))",
     re.ASCII,
 )
 _WORDS: Mapping[str, Literal] = {"true": True, "false": False, "null": None}
 
 
 class _Reader:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, functions: bool) -> None:
+        self._functions = functions
         self._tokens: list[tuple[str, str]] = []
         place = 0
         text = text.rstrip()
@@ -153,6 +174,8 @@ class _Reader:
         name, slash, last = text.rpartition("/")
         if slash and last == "any" and self._peek() == ("mark", "("):
             return self._any(self._own(name, variable), depth)
+        if self._functions and text == "startswith" and self._peek() == ("mark", "("):
+            return self._startswith(variable)
         field = self._own(text, variable)
         self._expect("name", "eq")
         return Eq(field, self._literal())
@@ -166,6 +189,18 @@ class _Reader:
         inside = self._all(variable, depth + 1)
         self._expect("mark", ")")
         return AnyOf(field, inside)
+
+    def _startswith(self, variable: str) -> Filter:
+        self._expect("mark", "(")
+        kind, name = self._next()
+        if kind != "name" or name in _WORDS:
+            raise ValueError("startswith() needs the name of a field")
+        self._expect("mark", ",")
+        value = self._literal()
+        self._expect("mark", ")")
+        if not isinstance(value, str):
+            raise ValueError("startswith() needs a text")
+        return StartsWith(self._own(name, variable), value)
 
     def _own(self, name: str, variable: str) -> str:
         if not variable:
@@ -208,6 +243,8 @@ def _prefixed(condition: Filter, variable: str) -> str:
     match condition:
         case Eq(field, value):
             return f"{variable}/{field} eq {_written(value)}"
+        case StartsWith(field, value):
+            return f"startswith({variable}/{field},{_written(value)})"
         case And(parts):
             written = ((part, _prefixed(part, variable)) for part in parts)
             return " and ".join(f"({text})" if isinstance(part, And) else text for part, text in written)

@@ -36,8 +36,9 @@ class Operation(Generic[T]):
     """A row: how to ask, who may ask, what comes back.
 
     `path` is a template (`/v1/customers/{customer}`). `returns` is a record, a `Page` of records, `dict` for plain
-    JSON, or `NoneType`. `query` names the parameters. `roles` are the partner roles of which the person needs one,
-    `gdap` the directory roles in the customer's tenant of which the partner needs one; empty: none is asked for.
+    JSON, or `NoneType`. `query` names the parameters. Empty, where none is asked for: `roles` are the partner roles (at
+    Graph: the directory roles) of which the person needs one, `gdap` the directory roles in the customer's tenant of
+    which the partner needs one, `permissions` those of which the token must carry one.
     """
 
     method: str
@@ -49,6 +50,7 @@ class Operation(Generic[T]):
     query: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     gdap: tuple[str, ...] = ()
+    permissions: tuple[str, ...] = ()
 
     def __call__(
         self, query: Mapping[str, str] | None = None, body: Any = None, headers: Headers = (), **parameters: str
@@ -63,13 +65,15 @@ class Operation(Generic[T]):
         return Call(self, path, self.read, query or {}, body, headers)
 
     @cached_property
-    def _segments(self) -> tuple[str, ...]:
-        return tuple(self.path.strip("/").split("/"))
+    def _segments(self) -> tuple[tuple[str, str, str], ...]:
+        """Of each segment what stands before a parameter (in lower case), its name, and what stands behind it."""
+        parts = (segment.replace("}", "{").split("{") for segment in self.path.strip("/").split("/"))
+        return tuple((first.lower(), *(rest or ("", ""))) for first, *rest in parts)  # type: ignore[misc]
 
-    @property
+    @cached_property
     def parameters(self) -> tuple[str, ...]:
         """The names in the path."""
-        return tuple(segment[1:-1] for segment in self._segments if segment.startswith("{"))
+        return tuple(name for _, name, _ in self._segments if name)
 
     def match(self, method: str, path: str) -> dict[str, str] | None:
         """The path's parameters, decoded, if a request for `path` (percent-encoded) asks this; else None.
@@ -82,12 +86,16 @@ class Operation(Generic[T]):
         if len(given) != len(self._segments):
             return None
         found = {}
-        for ours, theirs in zip(self._segments, given, strict=True):
+        for (before, name, behind), theirs in zip(self._segments, given, strict=True):
             text = unquote(theirs)
-            if ours.startswith("{") and text:
-                found[ours[1:-1]] = text
-            elif ours.lower() != text.lower():
+            if not name:
+                if text.lower() != before:
+                    return None
+                continue
+            value = text[len(before) : len(text) - len(behind)]
+            if not value or text.lower() != f"{before}{value}{behind}".lower():
                 return None
+            found[name] = value
         return found
 
     def allows(self, mode: Access) -> bool:

@@ -135,8 +135,7 @@ class ConsentBook:
         if seen is Mfa.SHOWN:
             result = replace(result, mfa=Mfa.SHOWN, alarm="")
         elif seen is Mfa.ABSENT and spent.mfa is Mfa.SHOWN:
-            log.error("a token of %s no longer shows MFA, although the consent did", spent.tenant)
-            result = replace(result, alarm=f"mfa absent since {now.date().isoformat()}")
+            result = replace(result, alarm=spent.alarm or f"mfa absent since {now.date().isoformat()}")
 
         def write(current: Consent) -> Flow[Consent]:
             name = self.name(result.tenant)
@@ -144,7 +143,10 @@ class ConsentBook:
                 return self._mark(name, replace(result, version=current.version))
             return self._write(name, result, current.version)
 
-        return (yield from self._settle(spent, write))
+        kept = yield from self._settle(spent, write)
+        if result.alarm and not spent.alarm:
+            log.error("a token of %s no longer shows MFA, although the consent did", spent.tenant)
+        return kept
 
     def refuse(self, spent: Consent, state: State | None, code: str, now: datetime) -> Flow[Consent]:
         """Write down that redeeming `spent` was refused; marks only the version that was spent."""

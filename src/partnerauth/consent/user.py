@@ -26,8 +26,6 @@ log = logging.getLogger("partnerauth.consent")
 
 STORE_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Between the attempts to store a rotated token: half a minute in all."""
-STATES = {Mark.LOST: State.LOST, Mark.SPENT: State.LOST, Mark.SUSPENDED: State.SUSPENDED}
-"""What a refusal makes of a consent, by what it means for the token that was spent."""
 UNSAVED_RESERVE = timedelta(days=14)
 """While the stored token lives longer than this, a token is handed out although its successor could not be stored."""
 
@@ -149,7 +147,6 @@ class AppUser:
             yield from self.book.refuse(consent, state, what, self.clock.now())
         except StoreFailed as failure:
             log.error("the refusal could not be noted (%s)", type(failure).__name__)
-
 
 
 def _same_person(consent: Consent, evidence: Evidence) -> None:

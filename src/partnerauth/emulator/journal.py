@@ -8,26 +8,22 @@ from __future__ import annotations
 
 import re
 import threading
-from base64 import b64decode, urlsafe_b64decode
 from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
-from typing import NamedTuple
-
-import msgspec
+from typing import Any, NamedTuple
 
 from partnerauth.emulator.address import Arrival
-from partnerauth.messages import FORM, Request, Response
+from partnerauth.emulator.facts import GUID, client_of, grant_type_of, serves
+from partnerauth.messages import FORM, Response
 from partnerauth.transcript import shown, shown_response, without_tokens
 
 MOST_ENTRIES = 10_000
+FACTS = ("method", "client_id", "grant_type", "code", "correlation_id", "fault")
+"""Members of an entry that a search may name."""
 LONGEST_PATH = 300
 
-GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-GRANT_TYPES = frozenset(
-    {"authorization_code", "client_credentials", "device_code", "jwt-bearer", "password", "refresh_token"}
-)
 AADSTS = re.compile(r"AADSTS([0-9]{4,10})")
 API_CODE = re.compile(rb'"code":\s*"?([0-9A-Za-z_.]{1,64})[",}\s]')
 SUSPICIOUS = re.compile(r"eyJ|emulated|=|%3[dD]|[\w-]{60}")
@@ -41,7 +37,7 @@ class Entry(NamedTuple):
 
     `number` counts from 1; `client_id` is what the request or its token says, unchecked; `grant_type` is its
     short form; `code` is the AADSTS or API code of a refusal; `asked` and `answered` are the messages as text, where
-    detailed.
+    detailed; `fault` is the id of the rule that struck. A `status` of 0: the world never saw it, and nobody answered.
     """
 
     number: int
@@ -56,6 +52,11 @@ class Entry(NamedTuple):
     correlation_id: str = ""
     asked: str = ""
     answered: str = ""
+    fault: str = ""
+
+    def __str__(self) -> str:
+        parts = (self.service + self.path, self.grant_type, self.client_id, self.code, self.fault and f"by {self.fault}")
+        return f"#{self.number} {self.moment:%Y-%m-%d %H:%M:%S} {self.status} {self.method} {' '.join(filter(None, parts))}"
 
 
 class Journal:
@@ -67,8 +68,8 @@ class Journal:
         self._lock = threading.Lock()
         self._last = 0
 
-    def add(self, moment: datetime, arrival: Arrival, response: Response) -> None:
-        """Note that `arrival` was answered by `response` at `moment`."""
+    def add(self, moment: datetime, arrival: Arrival, response: Response, fault: str = "") -> None:
+        """Note that `arrival` was answered by `response` at `moment`, and the id of the rule that struck it."""
         request = arrival.request
         headers = {name.lower(): value for name, value in request.headers}
         form = request.body if headers.get("content-type", "").startswith(FORM) else b""
@@ -80,11 +81,12 @@ class Journal:
             request.method[:20],
             path,
             response.status,
-            _client(request, headers, form),
-            _grant_type(form),
+            client_of(request, headers, form),
+            grant_type_of(form),
             _code(response) if response.status >= 300 else "",
             _correlation(headers),
             *((shown(request), shown_response(response)) if self.detailed else ("", "")),
+            fault,
         )
         with self._lock:
             self._last += 1
@@ -103,71 +105,52 @@ class Journal:
         status: str | int = "",
         since: int | datetime = 0,
         limit: int | None = None,
+        **facts: str,
     ) -> list[Entry]:
         """The newest `limit` entries that fit, oldest first.
 
-        `service` is a host name, `path` any part of a path, `status` a number or a class such as `4xx`; `since`
-        the number of an entry (those after it) or a moment (those from it on).
+        `service` is a host or a service's name (`entra`, `key-vault`), `path` any part of a path, `status` a number or
+        a class such as `4xx`; `since` the number of an entry (those after it) or a moment (those from it on). `facts`
+        are members of an entry: `method`, `client_id`, `grant_type`, `code`, `correlation_id`, `fault`. Raises TypeError
+        for others.
         """
+        if unknown := facts.keys() - set(FACTS):
+            raise TypeError(f"an entry has no '{min(unknown)}'; there are {', '.join(FACTS)}")
         with self._lock:
             entries = list(self._entries)
         wanted = str(status).lower().rstrip("x")
         found: Iterator[Entry] = (
             entry
             for entry in reversed(entries)
-            if (not service or entry.service == service)
+            if (not service or serves(service, entry.service))
             and (not path or path in entry.path)
+            and all(not fact or getattr(entry, name) == fact for name, fact in facts.items())
             and str(entry.status).startswith(wanted)
             and (entry.moment >= since if isinstance(since, datetime) else entry.number > since)
         )
         return list(islice(found, limit))[::-1]
 
+    def count(self, **facts: Any) -> int:
+        """How many entries fit; `facts` as in `entries`."""
+        return len(self.entries(**facts))
+
+    def assert_asked(self, times: int | None = None, **facts: Any) -> list[Entry]:
+        """The entries that fit (`facts` as in `entries`): exactly so many, or at least one where no number is given.
+
+        Raises AssertionError, telling what was asked instead.
+        """
+        found = self.entries(**facts)
+        if len(found) == times if times is not None else found:
+            return found
+        wanted = " ".join(f"{name}={fact}" for name, fact in facts.items()) or "anything"
+        expected = f"{times} times" if times is not None else "at least once"
+        asked = "\n".join(f"  {entry}" for entry in self.entries(limit=20)) or "  nothing"
+        raise AssertionError(f"{wanted} was asked {len(found)} times, not {expected}; the last requests were:\n{asked}")
+
     def clear(self) -> None:
         """Forget all entries; the numbers go on."""
         with self._lock:
             self._entries.clear()
-
-
-class _Claims(msgspec.Struct):
-    appid: str = ""
-    azp: str = ""
-
-
-_read_claims = msgspec.json.Decoder(_Claims).decode
-
-
-def _client(request: Request, headers: dict[str, str], form: bytes) -> str:
-    """Who the request says it comes from: in its form, its query, or the token or name it carries."""
-    named = _field(form, b"client_id") or _field(request.url.partition("?")[2].encode("utf-8", "replace"), b"client_id")
-    if named:
-        return named if GUID.fullmatch(named) else ""
-    scheme, _, credential = headers.get("authorization", "").partition(" ")
-    try:
-        match scheme.lower():
-            case "bearer":
-                payload = credential.split(".")[1]
-                claims = _read_claims(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-                name = claims.appid or claims.azp
-            case "basic":
-                name = b64decode(credential).partition(b":")[0].decode("ascii")
-            case _:
-                return ""
-    except (ValueError, IndexError, RecursionError):
-        return ""
-    return name if GUID.fullmatch(name) else ""
-
-
-def _grant_type(form: bytes) -> str:
-    name = _field(form, b"grant_type").replace("%3A", ":").rpartition(":")[2]
-    return name if not name or name in GRANT_TYPES else "other"
-
-
-def _field(form: bytes, name: bytes) -> str:
-    """The first field of that name, as it is coded. A search, since reading the whole form would cost far more."""
-    sign = b"&" + name + b"="
-    form = b"&" + form
-    start = form.find(sign)
-    return form[start + len(sign) :].partition(b"&")[0].decode("ascii", "replace") if start >= 0 else ""
 
 
 def _code(response: Response) -> str:

@@ -11,11 +11,14 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from partnerauth.emulator.clock import WorldClock
+from partnerauth.emulator.groups import Group
+from partnerauth.emulator.principals import ServicePrincipal
+from partnerauth.emulator.relationships import Relationship
 from partnerauth.hidden import Hidden
 
 
@@ -48,11 +51,15 @@ class Person:
     password_is_temporary: bool = False
     valid_from: datetime | None = None
     """Refresh tokens issued before this moment are revoked."""
+    directory_roles: set[str] = field(default_factory=set)
+    """Directory roles by name, such as `Application Administrator`; Global Administrator is among `roles`."""
+    display_name: str = ""
+    usage_location: str = ""
 
     @property
     def name(self) -> str:
         """The display name."""
-        return f"{self.given_name} {self.family_name}"
+        return self.display_name or f"{self.given_name} {self.family_name}"
 
 
 @dataclass(slots=True)
@@ -62,14 +69,18 @@ class AppSecret:
     id: str
     value: Hidden
     ends: datetime | None = None
+    name: str = ""
+    begins: datetime | None = None
 
 
 @dataclass(slots=True)
 class AppCertificate:
-    """A certificate of a registration, by its DER bytes."""
+    """A certificate of a registration, by its DER bytes; `id` is empty where the bytes shall make it."""
 
     der: bytes
     ends: datetime
+    id: str = ""
+    name: str = ""
 
 
 @dataclass(slots=True)
@@ -93,11 +104,27 @@ class Registration:
     enabled: bool = True
     in_partner_center: bool = True
     """Registered in Partner Center's App management, as app-only calls require."""
+    object_id: str = ""
+    """What the directory calls it; empty where the client id shall make it."""
+    application_permissions: dict[str, set[str]] = field(default_factory=dict)
+    """Those that it wants for itself: application id of the API → names."""
+    fallback_public: bool = False
+    """Public where no redirect URI decides (`isFallbackPublicClient`), though it may have a credential."""
+    created: datetime | None = None
+    owner: str = ""
+    """The client id of the application that created it, if one did."""
+    details: dict[str, Any] = field(default_factory=dict)
+    """What Graph shows of it and nobody else looks at."""
 
 
 @dataclass(slots=True)
 class Tenant:
-    """A directory. `grants` are consents: names by client id, API's application id and person id, or "" for all."""
+    """A directory.
+
+    `grants` are consents: names by client id, API's application id and person id, or "" for all. `application_grants`
+    are permissions of applications themselves: names by client id and API's application id. `principals` holds the
+    service principals that are more than their application (see `emulator.principals`).
+    """
 
     id: str
     name: str
@@ -106,6 +133,11 @@ class Tenant:
     partner: bool = False
     people: dict[str, Person] = field(default_factory=dict)
     grants: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)
+    application_grants: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    principals: dict[str, ServicePrincipal | None] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+    secrets_last: timedelta | None = None
+    """The longest that a new client secret may hold; nothing at all: secrets are forbidden; None: as it likes."""
 
     def person(self, upn: str) -> Person | None:
         """The person with this user principal name, in any letter case."""
@@ -137,7 +169,11 @@ class Customer:
     users: dict[str, CustomerUser] = field(default_factory=dict)
     grants: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)
     """Consents in the customer's directory (Partner Center's `applicationconsents`), keyed as `Tenant.grants`."""
-    gdap: set[str] = field(default_factory=lambda: {"Directory Readers", "User Administrator", "Application Administrator"})
+    application_grants: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    principals: dict[str, ServicePrincipal | None] = field(default_factory=dict)
+    gdap: set[str] = field(
+        default_factory=lambda: {"Directory Readers", "User Administrator", "Application Administrator"}
+    )
 
 
 @dataclass(slots=True)
@@ -162,17 +198,43 @@ class VaultSecret:
     name: str
     versions: list[SecretVersion] = field(default_factory=list)
     deleted: datetime | None = None
+    recovered: datetime | None = None
+    written: datetime | None = None
+
+
+class VaultRole(NamedTuple):
+    """A role of an application or a person at a vault, or at one secret of it."""
+
+    principal: str
+    role: str
+    secret: str = ""
 
 
 @dataclass(slots=True)
 class Vault:
-    """A key vault. `allowed` are the application or person ids that may use its secrets."""
+    """A key vault. `allowed` are the application or person ids that may do everything with its secrets.
+
+    Others have `roles`, or where `access_policies` is there, the permissions that it gives them (`get`, `set`, …).
+    """
 
     name: str
     tenant: str
     allowed: set[str] = field(default_factory=set)
     secrets: dict[str, VaultSecret] = field(default_factory=dict)
     retention_days: int = 90
+    roles: set[VaultRole] = field(default_factory=set)
+    access_policies: dict[str, set[str]] | None = None
+    purge_protection: bool = False
+    limit: int | None = None
+    """How many requests it answers in ten seconds, 429 to others; Azure's figure is 4000, None: any number."""
+    retry_after: int | None = None
+    """The seconds of `Retry-After` in a 429; None: it carries none."""
+    delete_takes: timedelta = timedelta()
+    """How long a deletion, or a recovery, is in progress."""
+    write_takes: timedelta = timedelta()
+    """How long a write is in progress: another of the same secret meanwhile is a conflict."""
+    valid_from: datetime | None = None
+    """Tokens issued before this moment are answered with a claims challenge."""
 
 
 @dataclass(slots=True)
@@ -232,6 +294,7 @@ class World:
     customers: dict[str, Customer] = field(default_factory=dict)
     vaults: dict[str, Vault] = field(default_factory=dict)
     referrals: dict[str, dict[str, Any]] = field(default_factory=dict)
+    relationships: dict[str, Relationship] = field(default_factory=dict)
     policies: Policies = field(default_factory=Policies)
     automatic: Automatic | None = None
     ledger: dict[str, Any] = field(default_factory=dict, repr=False)

@@ -64,7 +64,15 @@ def directory(world: World, name: str) -> Tenant | None:
         return tenant
     for customer in world.customers.values():
         if name in (customer.id.lower(), customer.domain.lower()):
-            return Tenant(customer.id, customer.name, [customer.domain], customer.country, grants=customer.grants)
+            return Tenant(
+                customer.id,
+                customer.name,
+                [customer.domain],
+                customer.country,
+                grants=customer.grants,
+                application_grants=customer.application_grants,
+                principals=customer.principals,
+            )
     return None
 
 

@@ -39,6 +39,7 @@ from partnerauth.emulator.entra.permissions import (
 from partnerauth.emulator.entra.proof import proven
 from partnerauth.emulator.entra.refuse import Denied
 from partnerauth.emulator.entra.turn import Turn
+from partnerauth.emulator.principals import principal
 from partnerauth.emulator.world import Registration
 from partnerauth.oauth.exchange import TokenRequest
 from partnerauth.oauth.grants import AppItself, AuthorizationCode, DeviceCode, Password, RefreshToken
@@ -80,7 +81,7 @@ class Attempt:
         if tenant is None:
             raise Denied(50059, "No tenant-identifying information found in the request; name the tenant in its path.")
         acr = proven(self.turn, self.where, registration, self.asked)
-        if tenant.id != registration.tenant and not any(key[0] == registration.id for key in tenant.grants):
+        if principal(self.turn.world, tenant, registration.id) is None:
             raise Denied(
                 7000229, f"The client application '{registration.id}' is missing service principal in the tenant."
             )

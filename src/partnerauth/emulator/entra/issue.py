@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,7 +24,9 @@ from partnerauth.emulator.entra.ledger import (
     digest,
     remember,
 )
+from partnerauth.emulator.entra.permissions import api_of
 from partnerauth.emulator.keys import signing_keys
+from partnerauth.emulator.principals import install
 from partnerauth.emulator.world import Person, Registration, Tenant, World
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Response
@@ -39,7 +40,6 @@ LIFETIME = timedelta(seconds=3600)
 REFRESH_BYTES = 900
 CODE_BYTES = 450
 SPA_REFRESH_LIFETIME = timedelta(hours=24)
-SERVICE_PRINCIPALS = uuid.UUID("5e6b1ce0-0000-4000-8000-000000000000")
 STS = "https://sts.windows.net/{tid}/"
 
 
@@ -92,7 +92,8 @@ def app_claims(
     world: World, at: datetime, tenant: Tenant, registration: Registration, audience: str, acr: str
 ) -> dict[str, Any]:
     """The access token of an application for itself."""
-    principal = str(uuid.uuid5(SERVICE_PRINCIPALS, f"{tenant.id}/{registration.id}"))
+    itself = install(world, tenant, registration.id).id
+    roles = sorted(tenant.application_grants.get((registration.id, api_of(audience) or ""), ()))
     return {
         "aud": audience,
         "iss": v1_issuer(tenant.id),
@@ -100,8 +101,9 @@ def app_claims(
         "appid": registration.id,
         "appidacr": acr,
         "idp": v1_issuer(tenant.id),
-        "oid": principal,
-        "sub": principal,
+        "oid": itself,
+        **({"roles": roles} if roles else {}),
+        "sub": itself,
         "tid": tenant.id,
         "uti": _uti(world),
         "ver": "1.0",

@@ -38,6 +38,7 @@ def withdraw(bearer: Bearer, customer: Customer, application: str) -> Response:
         raise refuse(404, 1000)
     for key in keys:
         del customer.grants[key]
+    customer.principals.pop(application.lower(), None)
     return Response(204)
 
 

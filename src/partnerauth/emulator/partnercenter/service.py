@@ -23,6 +23,7 @@ from partnerauth.emulator.partnercenter.applications import consent, withdraw
 from partnerauth.emulator.partnercenter.compliance import principals, remember
 from partnerauth.emulator.partnercenter.pages import page
 from partnerauth.emulator.refusal import Refusal
+from partnerauth.emulator.relationships import roles_at
 from partnerauth.emulator.world import Customer, CustomerUser, World
 from partnerauth.messages import Request, Response
 
@@ -120,7 +121,7 @@ class PartnerCenter:
             raise refuse(404, 60003)
         if customer.relationship == "none":
             raise refuse(403, 20002)
-        if operation.gdap and not customer.gdap.intersection(operation.gdap):
+        if operation.gdap and not roles_at(self._world, customer).intersection(operation.gdap):
             raise refuse(403, 900308)
         return customer
 

@@ -8,17 +8,18 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from partnerauth.emulator import moments
 from partnerauth.errors import Misconfigured
 from partnerauth.messages import Response
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
 HEADERS = (
-    (
-        "Content-Security-Policy",
-        "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    ),
+    ("Content-Security-Policy", POLICY),
     ("Cache-Control", "no-store"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     # With `no-referrer` browsers would hide the origin of forms, which is looked at.
@@ -26,6 +27,7 @@ HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
 )
+FILES = {"style.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}
 
 
 def page(name: str, facts: Mapping[str, Any], *, status: int = 200, refresh: int = 0) -> Response:
@@ -33,16 +35,18 @@ def page(name: str, facts: Mapping[str, Any], *, status: int = 200, refresh: int
 
     Raises `Misconfigured` where the template library is not installed.
     """
-    text = _templates().get_template(f"{name}.html").render(facts, page=name)
-    headers = (*HEADERS, ("Refresh", str(refresh))) if refresh else HEADERS
-    return Response.html(status, text, headers)
+    text = _templates().get_template(f"{name}.html").render(facts)
+    headers = (("Content-Type", "text/html; charset=utf-8"), *HEADERS)
+    if refresh:
+        headers = (*headers, ("Refresh", str(refresh)))
+    # A world may hold halves of characters, which no encoding can write.
+    return Response(status, headers, text.encode("utf-8", "replace"))
 
 
-def stylesheet() -> Response:
-    """The stylesheet of all pages."""
-    text = files(__package__).joinpath("pages/style.css").read_bytes()
-    headers = (("Content-Type", "text/css; charset=utf-8"), ("Cache-Control", "no-cache"), *HEADERS[-2:])
-    return Response(200, headers, text)
+def plain_file(name: str) -> Response:
+    """The stylesheet or the icon of all pages."""
+    headers = (("Content-Type", FILES[name]), ("Cache-Control", "no-cache"), *HEADERS[-2:])
+    return Response(200, headers, files(__package__).joinpath(f"pages/{name}").read_bytes())
 
 
 @cache
@@ -61,7 +65,7 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"day": _day, "hour": _hour, "iso": datetime.isoformat}
+    templates.filters |= {"day": _day, "hour": _hour, "iso": moments.text, "role": _role, "counted": _counted}
     return templates
 
 
@@ -71,3 +75,13 @@ def _day(moment: datetime) -> str:
 
 def _hour(moment: datetime) -> str:
     return f"{moment:%H:%M:%S}"
+
+
+def _role(name: str) -> str:
+    """A role's name, as Partner Center writes it."""
+    return name.replace("_", " ").capitalize().replace("Referrals user", "Referrals User").replace("Referrals admin", "Referrals Admin")
+
+
+def _counted(number: int, what: str, plural: str = "") -> str:
+    """So many of them: `3 people`, `1 person`."""
+    return f"{number:,} {what if number == 1 else plural or what + 's'}"

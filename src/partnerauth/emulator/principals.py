@@ -1,0 +1,89 @@
+"""Service principals: applications as they exist in one directory.
+
+One is there for every registration of the directory itself (the portals make both together; Graph does not), for every
+application that somebody there consented to, and for the APIs that every directory has. What is not so by itself is
+noted in `Tenant.principals`: one that Graph made, or None for one that is expressly not there.
+Source: Microsoft "Application and service principal objects"; the reference of app registration, 4.5.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from partnerauth.cloud import Api
+
+if TYPE_CHECKING:
+    from partnerauth.emulator.world import Tenant, World
+
+NAMESPACE = uuid.UUID("5e6b1ce0-0000-4000-8000-000000000000")
+EVERYWHERE = (Api.GRAPH, Api.AZURE_AD_GRAPH, Api.MANAGEMENT, Api.KEY_VAULT)
+AT_PARTNERS = (Api.PARTNER_CENTER, Api.REFERRALS)
+
+
+@dataclass(slots=True)
+class ServicePrincipal:
+    """An application, by its client id, in one directory; `id` is the object id there."""
+
+    id: str
+    application: str
+    enabled: bool = True
+    directory_roles: set[str] = field(default_factory=set)
+    tags: list[str] = field(default_factory=list)
+
+
+def principal(world: World, tenant: Tenant, application: str) -> ServicePrincipal | None:
+    """The service principal of an application (its client id) in a directory, if there is one."""
+    noted = tenant.principals.get(application)
+    if noted is None and _is_there(world, tenant, application):
+        noted = _noted(tenant, application, str(uuid.uuid5(NAMESPACE, f"{tenant.id}/{application}")))
+    return noted
+
+
+def principals(world: World, tenant: Tenant) -> Iterator[ServicePrincipal]:
+    """All of a directory."""
+    known = (
+        *_apis(tenant),
+        *(one.id for one in world.registrations.values() if one.tenant == tenant.id),
+        *(application for key in (*tenant.grants, *tenant.application_grants) for application in key[:2]),
+        *tenant.principals,
+    )
+    for application in dict.fromkeys(known):
+        found = principal(world, tenant, application)
+        if found is not None:
+            yield found
+
+
+def install(world: World, tenant: Tenant, application: str) -> ServicePrincipal:
+    """The service principal of an application, made where there is none."""
+    return principal(world, tenant, application) or _noted(tenant, application, world.guid())
+
+
+def remove(tenant: Tenant, application: str) -> None:
+    """Take it away, and every consent to it, or for it as an API."""
+    for consent in [key for key in tenant.grants if application in key[:2]]:
+        del tenant.grants[consent]
+    for assignment in [key for key in tenant.application_grants if application in key[:2]]:
+        del tenant.application_grants[assignment]
+    tenant.principals[application] = None
+
+
+def _noted(tenant: Tenant, application: str, object_id: str) -> ServicePrincipal:
+    made = tenant.principals[application] = ServicePrincipal(object_id, application)
+    return made
+
+
+def _is_there(world: World, tenant: Tenant, application: str) -> bool:
+    if any(application in key[:2] for key in (*tenant.grants, *tenant.application_grants)):
+        return True
+    registration = world.registrations.get(application)
+    own = registration is not None and registration.tenant == tenant.id
+    return application not in tenant.principals and (own or application in _apis(tenant))
+
+
+def _apis(tenant: Tenant) -> tuple[str, ...]:
+    from partnerauth.emulator.default import APPLICATION_IDS
+
+    return tuple(APPLICATION_IDS[api] for api in (*EVERYWHERE, *(AT_PARTNERS if tenant.partner else ())))

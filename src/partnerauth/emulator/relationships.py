@@ -1,0 +1,81 @@
+"""Granular delegated admin relationships: which directory roles a partner has in a customer's tenant, and until when.
+
+Source: the reference of Partner Center, 4.4 and 13.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from partnerauth.emulator.world import Customer, World
+
+PENDING_FOR = timedelta(days=90)
+"""A request that nobody approves expires after this."""
+
+
+@dataclass(slots=True)
+class AccessAssignment:
+    """A security group of the partner's that has some of the relationship's roles (names of directory roles)."""
+
+    id: str
+    group: str
+    roles: set[str]
+    created: datetime
+    modified: datetime
+    status: str = "active"
+
+
+@dataclass(slots=True)
+class Relationship:
+    """A relationship with a customer (their tenant id; empty: whoever approves it). `roles` are names."""
+
+    id: str
+    name: str
+    customer: str
+    duration: str
+    lasts: timedelta
+    roles: set[str]
+    created: datetime
+    modified: datetime
+    status: str = "created"
+    activated: datetime | None = None
+    auto_extend: str = "PT0S"
+    assignments: dict[str, AccessAssignment] = field(default_factory=dict)
+    requests: list[tuple[str, str, datetime]] = field(default_factory=list)
+    """What was asked for: id, action, when."""
+
+    @property
+    def ends(self) -> datetime | None:
+        """When it expires, once it is active."""
+        return self.activated + self.lasts if self.activated else None
+
+    def state(self, now: datetime) -> str:
+        """The status at `now`: time alone ends what is active, and what nobody approves."""
+        ends = self.ends
+        if self.status == "active" and ends is not None and now >= ends and self.auto_extend in ("PT0S", "P0D"):
+            return "expired"
+        if self.status == "approvalPending" and now >= self.modified + PENDING_FOR:
+            return "expired"
+        return self.status
+
+
+def roles_at(world: World, customer: Customer) -> set[str]:
+    """The directory roles that the partner has at a customer now: those of `Customer.gdap`, and of relationships."""
+    now = world.now()
+    active = [
+        one for one in world.relationships.values() if one.customer == customer.id and one.state(now) == "active"
+    ]
+    return customer.gdap.union(*(assignment.roles for one in active for assignment in one.assignments.values()))
+
+
+def approve(world: World, relationship: str, customer: str = "") -> Relationship:
+    """The customer's administrator says yes. Raises KeyError, and ValueError for one that awaits no approval."""
+    found, now = world.relationships[relationship], world.now()
+    customer = found.customer or customer
+    if found.state(now) != "approvalPending" or customer not in world.customers:
+        raise ValueError("this relationship awaits no approval of such a customer")
+    found.customer, found.status, found.activated, found.modified = customer, "active", now, now
+    return found
