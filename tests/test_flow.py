@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
-from partnerauth.errors import Refused, StoreFailed, Unreachable
+from partnerauth.errors import Refused, StoreFailed, Unreachable, Untrusted
 from partnerauth.flow import LONGEST_PAUSE, MOST_TRIES, Flow, arun, ask, insist, run, wait, work
 from partnerauth.messages import Request, Response
 
@@ -184,6 +184,15 @@ def test_who_cannot_be_reached_is_asked_three_times(runner: Runner) -> None:
         runner(insist(QUESTION), outside)
 
     assert outside.heard.count(QUESTION) == 3
+
+
+def test_a_certificate_that_is_not_trusted_is_not_asked_again(runner: Runner) -> None:
+    outside = Outside([Untrusted("self-signed"), Response(200)])
+
+    with pytest.raises(Untrusted):
+        runner(insist(QUESTION), outside)
+
+    assert outside.heard == [QUESTION]
 
 
 def test_a_refusal_of_our_own_is_not_repeated(runner: Runner) -> None:

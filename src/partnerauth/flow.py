@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
-from partnerauth.errors import Unreachable
+from partnerauth.errors import Unreachable, Untrusted
 from partnerauth.messages import Request, Response
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ def insist(request: Request, tries: int = MOST_TRIES) -> Flow[Response]:
         asked_to_wait: float | None = None
         try:
             response = yield from ask(request)
-        except Unreachable:
-            if attempt == tries:
+        except Unreachable as error:
+            if attempt == tries or isinstance(error, Untrusted):
                 raise
         else:
             asked_to_wait = response.retry_after

@@ -13,9 +13,10 @@ import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from partnerauth.carriers.trust import Trust
 from partnerauth.clock import SYSTEM, Clock
@@ -46,11 +47,11 @@ AGAIN = 30.0
 """Where a token about to end could not be renewed, it is used for so many seconds until that is tried again."""
 
 
-class Kept(NamedTuple):
-    """A token on the shelf: good until `fresh`, usable in need until `usable` (both in the clock's ticks)."""
+@dataclass(slots=True)
+class Kept:
+    """A token on the shelf, to be used until `fresh` (in the clock's ticks)."""
 
     fresh: float
-    usable: float
     tokens: TokenSet
 
 
@@ -60,7 +61,9 @@ class _Shelving:
     def __init__(self, clock: Clock, shelf: Shelf | None) -> None:
         self._clock = clock
         self._ticks = clock.ticks
-        self._kept: dict[tuple[str, Resource], Kept] = {}
+        # By resource, then by who asks: with many tenants, less than half the memory of one table with pairs as keys
+        # goes into anything but tokens.
+        self._kept: dict[Resource, dict[str, Kept]] = {}
         self._durable = shelf
 
     def _resource(self, source: TokenSource, target: Resource | Api) -> Resource:
@@ -90,10 +93,13 @@ class _Shelving:
 
     def _bearer(self, source: TokenSource, resource: Resource) -> Flow[Hidden]:
         """The access token on the shelf, or a new one."""
-        kept = self._kept.get((source.identity, resource))
-        if kept is not None and self._ticks() < kept.fresh:
-            return kept.tokens.access_token
-        return (yield from self._fetch(source, resource, "")).access_token
+        there = self._fresh(source, resource)
+        return (there if there is not None else (yield from self._fetch(source, resource, ""))).access_token
+
+    def _fresh(self, source: TokenSource, resource: Resource) -> TokenSet | None:
+        """The token on the shelf of this process, unless it is about to end."""
+        kept = self._kept.get(resource, {}).get(source.identity)
+        return kept.tokens if kept is not None and self._ticks() < kept.fresh else None
 
     def _shelved(self, shelf: Shelf, name: str) -> TokenSet | None:
         """The token on the durable shelf, unless it is about to end."""
@@ -114,21 +120,26 @@ class _Shelving:
             )
 
     def _keep(self, source: TokenSource, resource: Resource, tokens: TokenSet) -> None:
-        left, now = _left(tokens, self._clock.now()), self._ticks()
-        self._kept[source.identity, resource] = Kept(now + left - _margin(tokens), now + left, tokens)
+        left = _left(tokens, self._clock.now()) - _margin(tokens)
+        self._kept.setdefault(resource, {})[source.identity] = Kept(self._ticks() + left, tokens)
 
-    def _in_need(self, key: tuple[str, Resource], error: Exception) -> TokenSet | None:
+    def _drop(self, source: TokenSource, resource: Resource) -> None:
+        self._kept.get(resource, {}).pop(source.identity, None)
+
+    def _in_need(self, source: TokenSource, resource: Resource, error: Exception) -> TokenSet | None:
         """The token that is about to end, where a new one could not be had but this one still opens doors."""
-        kept, now = self._kept.get(key), self._ticks()
-        if kept is None or not isinstance(error, Unreachable) or now >= kept.usable:
+        kept = self._kept.get(resource, {}).get(source.identity)
+        left = _left(kept.tokens, self._clock.now()) if kept is not None else 0
+        if kept is None or not isinstance(error, Unreachable) or left <= 0:
             return None
         log.warning("no new token now (%s); the present one is used while it lasts", type(error).__name__)
-        self._kept[key] = kept._replace(fresh=min(now + AGAIN, kept.usable))
+        self._kept[resource][source.identity] = Kept(self._ticks() + min(AGAIN, left), kept.tokens)
         return kept.tokens
 
     def forget_tokens(self) -> None:
         """Empty the shelf of this process, and the durable one."""
-        self._kept.clear()
+        for kept in self._kept.values():
+            kept.clear()
         if self._durable is not None:
             self._durable.empty()
 
@@ -157,24 +168,28 @@ class Session(_Shelving):
         error.
         """
         resource = source.cloud.apis.get(target) if target.__class__ is Api else target
-        kept = self._kept.get((source.identity, resource))  # type: ignore[arg-type]  # nothing else is ever a key
-        if kept is not None and self._ticks() < kept.fresh:
-            return kept.tokens
+        try:
+            kept = self._kept[resource][source.identity]  # type: ignore[index]  # nothing else is ever a key
+            if self._ticks() < kept.fresh:
+                return kept.tokens
+        except KeyError:
+            pass
         return self._fly(source, self._resource(source, target), "")
 
     def challenged(self, source: TokenSource, target: Resource | Api, claims: str) -> TokenSet:
         """A new token that satisfies a claims challenge; the one on the shelf is dropped."""
         resource = self._resource(source, target)
-        self._kept.pop((source.identity, resource), None)
+        self._drop(source, resource)
         return self._fly(source, resource, claims)
 
     def handle(self, source: TokenSource, target: Resource | Api) -> Callable[[], Hidden]:
         """A function that gives the access token of `source` for an API at each call: the shortest way to it."""
         resource = self._resource(source, target)
-        ticks, key, kept_by, renew = self._ticks, (source.identity, resource), self._kept, self.token
+        ticks, renew, identity = self._ticks, self.token, source.identity
+        find = self._kept.setdefault(resource, {}).get
 
         def bearer() -> Hidden:
-            kept = kept_by.get(key)
+            kept = find(identity)
             if kept is not None and ticks() < kept.fresh:
                 return kept.tokens.access_token
             return renew(source, resource).access_token
@@ -238,9 +253,9 @@ class Session(_Shelving):
             flight = self._flights.get(key)
             leading = flight is None
             if flight is None:
-                kept = self._kept.get(key[:2])
-                if kept is not None and not claims and self._ticks() < kept.fresh:
-                    return kept.tokens
+                there = None if claims else self._fresh(source, resource)
+                if there is not None:
+                    return there
                 flight = self._flights[key] = Future()
         if leading:
             self._lead(flight, key, source)
@@ -249,7 +264,7 @@ class Session(_Shelving):
         except CancelledError:  # the leader was interrupted: that was no answer
             return self._fly(source, resource, claims)
         except PartnerAuthError as error:
-            in_need = None if claims else self._in_need(key[:2], error)
+            in_need = None if claims else self._in_need(source, resource, error)
             if in_need is None:
                 raise
             return in_need
@@ -291,15 +306,18 @@ class AsyncSession(_Shelving):
     async def token(self, source: TokenSource, target: Resource | Api) -> TokenSet:
         """An access token of `source` for an API: from the shelf, or a new one. Raises as `Session.token` does."""
         resource = source.cloud.apis.get(target) if target.__class__ is Api else target
-        kept = self._kept.get((source.identity, resource))  # type: ignore[arg-type]  # nothing else is ever a key
-        if kept is not None and self._ticks() < kept.fresh:
-            return kept.tokens
+        try:
+            kept = self._kept[resource][source.identity]  # type: ignore[index]  # nothing else is ever a key
+            if self._ticks() < kept.fresh:
+                return kept.tokens
+        except KeyError:
+            pass
         return await self._fly(source, self._resource(source, target), "")
 
     async def challenged(self, source: TokenSource, target: Resource | Api, claims: str) -> TokenSet:
         """A new token that satisfies a claims challenge; the one on the shelf is dropped."""
         resource = self._resource(source, target)
-        self._kept.pop((source.identity, resource), None)
+        self._drop(source, resource)
         return await self._fly(source, resource, claims)
 
     async def call(self, source: TokenSource, call: Call[T]) -> T:
@@ -366,7 +384,7 @@ class AsyncSession(_Shelving):
         try:
             return await asyncio.shield(flight)
         except PartnerAuthError as error:
-            in_need = None if claims else self._in_need(key[:2], error)
+            in_need = None if claims else self._in_need(source, resource, error)
             if in_need is None:
                 raise
             return in_need
@@ -389,7 +407,7 @@ class _Sent:
         if self._id:
             return request
         self._id = str(uuid.uuid4())
-        return request.having((REQUEST_ID, self._id))
+        return Request(request.method, request.url, (*request.headers, (REQUEST_ID, self._id)), request.body)
 
     def name(self, error: PartnerAuthError) -> None:
         """Put the id into an error to which nobody gave a better one."""

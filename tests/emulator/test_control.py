@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from partnerauth.emulator.address import Arrival
+from partnerauth.emulator.barriers import Barriers
 from partnerauth.emulator.clock import WorldClock
 from partnerauth.emulator.control import Control
 from partnerauth.emulator.control.door import ROUTES
 from partnerauth.emulator.default import ADMIN_AGENT, JOHN, PASSWORD, TOTP_SECRET, WEB_APP, WEB_APP_SECRET, contoso
+from partnerauth.emulator.faults import Faults
 from partnerauth.emulator.journal import Journal
+from partnerauth.emulator.snapshot import Snapshots
 from partnerauth.emulator.world import Role, World
 from partnerauth.messages import Request, Response
 
@@ -27,6 +30,16 @@ class Place:
 
     world: World
     journal: Journal = field(default_factory=Journal)
+
+    def __post_init__(self) -> None:
+        self.faults, self.barriers = Faults(self.world), Barriers(self.world)
+        self.snapshots = Snapshots(self.world)
+
+    def reset(self) -> None:
+        if self.world.origin is None:
+            raise ValueError("made by hand")
+        self.world.become(self.world.origin())
+        self.journal.clear()
 
     def ask(self, method: str, path: str, value: Any = None, headers: tuple[tuple[str, str], ...] = ()) -> Response:
         url = f"{ORIGIN}/_emulator{path}"
@@ -212,6 +225,9 @@ def test_customers_are_listed(place: Place) -> None:
 
 @pytest.fixture
 def busy(place: Place) -> Place:
+    place.faults.add(service="graph", status=503)
+    place.barriers.add(service="graph")
+    place.snapshots.take()
     for minute, (path, status) in enumerate([("contoso.com/oauth2/token", 400), ("graph.microsoft.com/v1.0/me", 200)]):
         arrival = Arrival.at(Request("GET", f"{ORIGIN}/{path}"))
         assert arrival is not None

@@ -14,9 +14,10 @@ import pytest
 from partnerauth.carriers.pooled import SyncCarrier
 from partnerauth.carriers.trust import Trust
 from partnerauth.errors import Misconfigured, Unreachable
+from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
 from partnerauth.serving.certificates import Certificates
-from partnerauth.serving.server import Server, _bound, serve
+from partnerauth.serving.server import Server, bound, serve
 
 SCRIPT = """
 import sys, time
@@ -93,7 +94,13 @@ def test_a_port_in_use_is_named(certificates: Certificates) -> None:
 
 def test_an_address_that_is_not_ours_is_refused(certificates: Certificates) -> None:
     with pytest.raises(Misconfigured, match=r"cannot serve on 192\.0\.2\.1"):
-        Server(nothing, certificates.bundle.parent, host="192.0.2.1")
+        Server(nothing, certificates.bundle.parent, host="192.0.2.1", key=Hidden("a key that is long enough"))
+
+
+def test_an_address_that_others_reach_needs_a_key(certificates: Certificates) -> None:
+    for host in ("0.0.0.0", "::", "192.0.2.1", "a-name"):
+        with pytest.raises(Misconfigured, match="others could drive this world"):
+            Server(nothing, certificates.bundle.parent, host=host)
 
 
 def test_a_port_can_be_taken_again_at_once(certificates: Certificates) -> None:
@@ -152,7 +159,7 @@ def test_a_port_beyond_ones_rights_is_named() -> None:
     if process == 0:
         os.setuid(65534)
         try:
-            _bound("localhost", 1023)
+            bound("localhost", 1023)
         except Misconfigured as refusal:
             os._exit(3 if "rights" in str(refusal) else 4)
         os._exit(5)

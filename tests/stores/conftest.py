@@ -1,15 +1,23 @@
 """A store in a file, and what it is made of."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from azure.keyvault.secrets import SecretClient
 
-from partnerauth.serving.server import Server, serve
 from partnerauth.stores.file import FileStore
 from partnerauth.stores.key import KeyFile
-from tests.stores.desk import Desk
+from partnerauth.stores.postgres import PostgresStore
+from tests.stores.server import PostgreSQL
+
+if TYPE_CHECKING:
+    from azure.keyvault.secrets import SecretClient
+
+    from partnerauth.serving.server import Server
+    from tests.stores.desk import Desk
 
 Make = Callable[..., FileStore]
 
@@ -47,8 +55,45 @@ def file_store(open_store: Make) -> FileStore:
 
 
 @pytest.fixture(scope="session")
+def _postgresql() -> Iterator[PostgreSQL]:
+    server = PostgreSQL()
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def postgresql(_postgresql: PostgreSQL) -> PostgreSQL:
+    """A PostgreSQL server without a store in it."""
+    _postgresql.empty()
+    return _postgresql
+
+
+@pytest.fixture
+def open_postgres(postgresql: PostgreSQL, key: KeyFile) -> Iterator[Callable[[], PostgresStore]]:
+    """Opens the store in that server once more, as another replica does; each is closed in the end."""
+    opened = []
+
+    def make() -> PostgresStore:
+        opened.append(PostgresStore(postgresql.address, key))
+        return opened[-1]
+
+    yield make
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def postgres_store(open_postgres: Callable[[], PostgresStore]) -> PostgresStore:
+    """A store in a database that has none yet."""
+    return open_postgres()
+
+
+@pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, Server]]:
     """The emulator on the network, for the official client."""
+    from partnerauth.serving.server import serve
+    from tests.stores.desk import Desk
+
     desk = Desk()
     with serve(desk.handle, tmp_path_factory.mktemp("certificates")) as server:
         yield desk, server

@@ -8,6 +8,7 @@ from partnerauth.hidden import Hidden
 from partnerauth.stores import database, shelf
 from partnerauth.stores.file import FileStore
 from partnerauth.stores.memory import MemoryStore
+from partnerauth.stores.postgres import PostgresStore
 from tests.stores.conditions import NAME, OLD, TAGS, Conditions
 from tests.stores.conftest import Make
 
@@ -22,6 +23,12 @@ class TestFile(Conditions):
     @pytest.fixture
     def store(self, file_store: FileStore) -> FileStore:
         return file_store
+
+
+class TestPostgres(Conditions):
+    @pytest.fixture
+    def store(self, postgres_store: PostgresStore) -> PostgresStore:
+        return postgres_store
 
 
 class TestFileWithWriteAheadLog(Conditions):

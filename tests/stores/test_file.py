@@ -14,6 +14,7 @@ import pytest
 
 from partnerauth.errors import StoreCorrupt, StoreFailed, StoreKeyWrong, StoreUnwritable
 from partnerauth.hidden import Hidden
+from partnerauth.stores.database import SCHEMA
 from partnerauth.stores.file import FileStore
 from partnerauth.stores.key import GivenKey, Key, KeyFile
 from tests.stores.children import NOBODY, finish, result, start
@@ -77,7 +78,7 @@ def test_a_row_from_another_store_with_the_same_key_is_refused(
         file_store.read(NAME)
 
 
-@pytest.mark.parametrize("column", ["store", "key_kind", "key_id", "data_key"])
+@pytest.mark.parametrize("column", ["store", "key_kind", "key_id", "generation", "data_key"])
 def test_a_header_that_was_tampered_with_is_refused(
     file_store: FileStore, open_store: Make, store_path: Path, column: str
 ) -> None:
@@ -117,7 +118,7 @@ def test_a_wrong_key_is_named_and_changes_nothing(
 
 def test_a_newer_schema_is_named(file_store: FileStore, open_store: Make, store_path: Path) -> None:
     file_store.write(NAME, OLD, TAGS, None)
-    change(store_path, "PRAGMA user_version = 2; DROP TABLE shelf;")
+    change(store_path, f"PRAGMA user_version = {SCHEMA + 1}; DROP TABLE shelf;")
 
     with pytest.raises(StoreFailed, match="newer version"):
         open_store().read(NAME)

@@ -68,7 +68,7 @@ class Operation(Generic[T]):
     def _segments(self) -> tuple[tuple[str, str, str], ...]:
         """Of each segment what stands before a parameter (in lower case), its name, and what stands behind it."""
         parts = (segment.replace("}", "{").split("{") for segment in self.path.strip("/").split("/"))
-        return tuple((first.lower(), *(rest or ("", ""))) for first, *rest in parts)  # type: ignore[misc]
+        return tuple((first.lower(), *(rest or ("", ""))) for first, *rest in parts)
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:

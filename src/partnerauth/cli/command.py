@@ -45,14 +45,24 @@ class Root(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run, and turn every failure of ours into its message, its hint and its exit code."""
-        from partnerauth.cli.output import failed
+        """Run, and turn every failure into its message, its hint and its exit code; nobody sees a traceback."""
+        from partnerauth.cli.output import crashed, failed
 
         try:
             return super().main(*args, **kwargs)
         except PartnerAuthError as error:
             raise SystemExit(failed(error)) from None
+        except Exception as fault:  # noqa: BLE001  # its text may hold anything
+            raise SystemExit(crashed(fault)) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; where nobody reads what it says any more (`| head`), that is no failure."""
+        try:
+            return super().invoke(ctx)
         except BrokenPipeError:
+            from partnerauth.cli.output import nobody_listens
+
+            nobody_listens()
             raise SystemExit(0) from None
 
 

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import click
 
 from partnerauth.cli.options import as_json, with_settings
+from partnerauth.cli.output import printable
 from partnerauth.errors import MfaMissing, Misconfigured, SignInCancelled
 
 if TYPE_CHECKING:
     from partnerauth.cloud import Resource
     from partnerauth.config import Settings
-    from partnerauth.consent.first import FirstConsent, Kept
+    from partnerauth.consent.first import Expected, FirstConsent, Kept
     from partnerauth.oauth.authorize import Ticket
+
+    Way = Callable[[Settings, FirstConsent, dict[str, str], str, bool], Kept]
 
 
 @click.command(short_help="Get a consent from a person with MFA, and keep it.")
 @click.option("--paste", is_flag=True, help="No local web server: paste the address the browser ends at.")
 @click.option("--no-browser", is_flag=True, help="Print the link instead of opening it.")
+@click.option("--device", is_flag=True, help="Sign in on another device with a code; many tenants block this.")
+@click.option("--import", "held", metavar="FILE|-", default="", help="Take over a refresh token held elsewhere.")
 @click.option("--login-hint", default="", metavar="TEXT", help="The user name to fill in.")
 @click.option("--person", default="", metavar="GUID", help="The object id of the person who must sign in.")
 @click.option("--replace", is_flag=True, help="Let a colleague's consent take the place of the present one.")
@@ -36,7 +43,7 @@ def consent(settings: Settings, **given: Any) -> None:
 
     kept = obtain(
         settings,
-        paste=given["paste"],
+        way=_way(given),
         opened=not given["no_browser"],
         login_hint=given["login_hint"],
         person=given["person"],
@@ -69,7 +76,7 @@ def described(kept: Kept, settings: Settings) -> dict[str, Any]:
 def obtain(
     settings: Settings,
     *,
-    paste: bool = False,
+    way: Way | None = None,
     opened: bool = True,
     login_hint: str = "",
     person: str = "",
@@ -94,15 +101,23 @@ def obtain(
     )
     settings.store.check()
     expected = "" if authority.shared else settings.session.run(tenant_id(authority))
-    round_ = _paste if paste else _loopback
+    round_ = way or _loopback
     facts = {"login_hint": login_hint, "expected_tenant": expected, "expected_person": person}
     try:
         return round_(settings, first, facts, "", opened)
     except MfaMissing as error:
-        if without_mfa:
+        if without_mfa or round_ not in (_loopback, _paste):
             raise
         click.echo(f"{error.message}; asking once more, for a sign-in with MFA", err=True)
         return round_(settings, first, facts, "login", opened)
+
+
+def _way(given: dict[str, Any]) -> Way:
+    ways: dict[str, Way] = {"paste": _paste, "device": _device, "held": partial(_import, given["held"])}
+    chosen = [name for name in ways if given[name]]
+    if len(chosen) > 1:
+        raise Misconfigured("--paste, --device and --import exclude each other")
+    return ways[chosen[0]] if chosen else _loopback
 
 
 def _loopback(settings: Settings, first: FirstConsent, facts: dict[str, str], prompt: str, opened: bool) -> Kept:
@@ -134,7 +149,8 @@ def _open(link: str) -> None:
     import subprocess
     import sys
 
-    subprocess.Popen([sys.executable, "-I", "-m", "webbrowser", link], stdout=sys.stderr)  # noqa: S603
+    opening = "import sys, webbrowser; webbrowser.open(sys.argv[1])"  # as a module it would ring the bell
+    subprocess.Popen([sys.executable, "-I", "-c", opening, link], stdout=sys.stderr)  # noqa: S603
 
 
 def _paste(settings: Settings, first: FirstConsent, facts: dict[str, str], prompt: str, opened: bool) -> Kept:
@@ -148,6 +164,35 @@ def _paste(settings: Settings, first: FirstConsent, facts: dict[str, str], promp
     pasted = click.prompt("", prompt_suffix="> ", err=True, default="", show_default=False).strip()
     fields = read_pasted(pasted)
     return settings.session.run(first.answer(ticket, AuthorizeResponse.read(fields)))
+
+
+def _device(settings: Settings, first: FirstConsent, facts: dict[str, str], prompt: str, opened: bool) -> Kept:
+    from partnerauth.oauth.device import begin
+
+    expected = _expected(settings, facts)
+    login = settings.session.run(
+        begin(settings.application, expected.authority, _asked(first), settings.clock, settings.dialect)
+    )
+    click.echo(printable(login.message), err=True)
+    click.echo("Type the code only at that address, and only because you started this yourself.", err=True)
+    return settings.session.run(first.device(login, expected, settings.dialect))
+
+
+def _import(
+    file: str, settings: Settings, first: FirstConsent, facts: dict[str, str], prompt: str, opened: bool
+) -> Kept:
+    from partnerauth.cli.inspect import text_of
+    from partnerauth.consent.held import read_held
+
+    token = read_held(text_of(file), settings.application.id, settings.cloud)
+    return settings.session.run(first.held(token, _expected(settings, facts), settings.dialect))
+
+
+def _expected(settings: Settings, facts: dict[str, str]) -> Expected:
+    from partnerauth.consent.first import Expected
+
+    authority = settings.authority(settings.get("tenant") or "organizations")
+    return Expected(authority, facts["expected_tenant"], facts["expected_person"])
 
 
 def _ticket(settings: Settings, redirect_uri: str, facts: dict[str, str]) -> Ticket:

@@ -60,7 +60,8 @@ def renew(settings: Settings, everything: bool, due: bool, dry_run: bool, json_:
     if dry_run:
         told = [(consent, *_foreseen(consent, now)) for consent in consents]
     else:
-        told = [(consent, *_renewed(settings, consent)) for consent in consents]
+        told = [_renewed(settings, consent) for consent in consents]
+        now = settings.clock.now()
     if json_:
         print_json([{**facts(consent, now), "result": text, "exit_code": code} for consent, text, code in told])
     elif not told:
@@ -136,13 +137,15 @@ def _foreseen(consent: Consent, now: datetime) -> tuple[str, int]:
     return "would renew", 0
 
 
-def _renewed(settings: Settings, consent: Consent) -> tuple[str, int]:
+def _renewed(settings: Settings, consent: Consent) -> tuple[Consent, str, int]:
+    """The consent as it is afterwards, what is told of it, and the exit code."""
     from partnerauth.cloud import Api
     from partnerauth.consent.renewal import Lost, Renewed, renew
 
     apis = [settings.cloud.resource(api) for api in (Api.PARTNER_CENTER, Api.REFERRALS) if api in settings.cloud.apis]
     outcome: Outcome = settings.session.run(renew(settings.user(consent.tenant), consent, apis))
     if isinstance(outcome, Renewed):
-        return f"renewed, good until {outcome.consent.idle_end:%Y-%m-%d}", 0
+        return outcome.consent, f"renewed, good until {outcome.consent.idle_end:%Y-%m-%d}", 0
     what = "needs a person" if isinstance(outcome, Lost) else "not this time"
-    return f"{what}: {outcome.error.message} ({outcome.error.hint})", outcome.error.exit_code
+    text = f"{what}: {outcome.error.message} ({outcome.error.hint})"
+    return outcome.consent, text, outcome.error.exit_code

@@ -1,81 +1,102 @@
-"""`partnerauth emulator`: the Partner Center world in one local process."""
+"""`partnerauth emulator`: the Partner Center world in one local process, and what is done with it."""
 
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from partnerauth.cli.emulated import with_world
 from partnerauth.cli.options import as_json
 
 if TYPE_CHECKING:
-    from partnerauth.emulator.world import World
+    import socket
+
     from partnerauth.serving.server import Server
 
+PORT = 8443
+COMMANDS = {
+    "run": ("emulator_run", "Run a command for which the emulator is Microsoft."),
+    "proxy": ("emulator_proxy", "The same for any program, through HTTPS_PROXY alone."),
+    "control": ("control", "Ask a running emulator's control API."),
+    "clock": ("emulator_control", "Show or change a running emulator's clock."),
+}
 
-@click.group(invoke_without_command=True, short_help="The Partner Center world in one local process.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8443, show_default=True, help="0 takes a free one.")
+
+class Group(click.Group):
+    """A group whose commands are loaded by name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = getattr(import_module(f"partnerauth.cli.{COMMANDS[cmd_name][0]}"), cmd_name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Names and what they do, without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=Group, invoke_without_command=True, short_help="The Partner Center world in one local process.")
+@click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0 takes a free one.")
 @click.option("--host", default="localhost", show_default=True, help="The address to listen on.")
-@click.option("--world", metavar="FILE", help="A world file (TOML); the default world is Contoso.")
-@click.option("--policies", type=click.Choice(["never", "today"]), help="Whether the policies of now hold.")
-@click.option("--directory", metavar="PATH", help="Where certificates and signing keys are kept.")
+@click.option("--key-file", metavar="PATH", help="Whose content others must show to control this world.")
+@click.option("--impersonate", is_flag=True, help="Answer at port 443 as well, and say how programs come here.")
+@with_world
 @as_json
-def emulator(port: int, host: str, world: str | None, policies: str | None, directory: str | None, json_: bool) -> None:
+@click.pass_context
+def emulator(
+    ctx: click.Context, port: int, host: str, key_file: str | None, impersonate: bool, json_: bool, **world: Any
+) -> None:
     """The Partner Center world in one local process: Entra ID, Key Vault, Partner Center, Referrals, Graph.
 
     Prints one line when it is ready: its address, the PEM file to trust, the address of its control API. SIGTERM ends
     it.
     """
-    from partnerauth.config import data_directory
-    from partnerauth.emulator.emulator import Emulator
-    from partnerauth.serving.server import Server
+    if ctx.invoked_subcommand:
+        return
+    from partnerauth.cli.emulated import opened
+    from partnerauth.serving.guard import key_from
 
-    kept = Path(directory).absolute() if directory else data_directory() / "emulator"
-    served = Emulator(_world(world, policies))
-    _keys(kept / "signing-keys.pem")
-    server = Server(served.handle, kept, host=host, port=port)
+    key = key_from(key_file) if key_file else None
+    served = opened(**world)
+    also, missed = _real_port() if impersonate else ([], "")
+    server = served.server(host=host, port=port, key=key, also=also)
 
     def ready(started: Server) -> None:
-        facts = {"url": started.url, "ca": str(started.ca), "control": f"{started.url}/_emulator"}
-        click.echo(json.dumps(facts) if json_ else _greeting(facts))
+        facts: dict[str, Any] = {"url": started.url, "ca": str(started.ca), "control": f"{started.url}/_emulator"}
+        told = _greeting(facts)
+        if impersonate:
+            from partnerauth.serving.impersonation import Trust, exports, hosts_lines, real_names
 
-    server.run(ready)
+            variables = Trust.kept(started.ca, others=False).variables() | {"PARTNERAUTH_EMULATED": "1"}
+            hosts = hosts_lines(real_names(served.emulator.world.vaults))
+            facts |= {"real_port": 443 if also else None, "hosts": hosts, "environment": variables}
+            told = _impersonating(told, hosts, exports(variables), missed, started.port)
+        click.echo(json.dumps(facts) if json_ else told + "\nCtrl-C ends it.")
+
+    with served.keeping():
+        server.run(ready)
 
 
-def _keys(path: Path) -> None:
-    """Sign with the keys of the last time, which starts faster and lets tokens live on; or keep new ones."""
-    from partnerauth.emulator.keys import signing_keys
+def _real_port() -> tuple[list[socket.socket], str]:
+    """Sockets on port 443 of this machine's loopback addresses, or why there are none."""
+    from partnerauth.errors import Misconfigured
+    from partnerauth.serving.impersonation import HTTPS
+    from partnerauth.serving.server import bound
 
-    keys = signing_keys()
     try:
-        keys.load(path.read_bytes())
-    except (OSError, ValueError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = path.with_suffix(f".{os.getpid()}")
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(keys.pem())
-        fresh.replace(path)
-
-
-def _world(path: str | None, policies: str | None) -> World:
-    from partnerauth.emulator.default import contoso, todays_policies
-    from partnerauth.emulator.world import Policies
-
-    if path is None:
-        return contoso(today=policies == "today")
-    from partnerauth.emulator.worldfile import read_world
-
-    def made() -> World:
-        world = read_world(Path(path))
-        if policies is not None:
-            world.policies = todays_policies() if policies == "today" else Policies()
-        world.origin = made
-        return world
-
-    return made()
+        return bound("localhost", HTTPS), ""
+    except Misconfigured as error:
+        return [], error.message
 
 
 def _greeting(facts: dict[str, str]) -> str:
@@ -83,6 +104,24 @@ def _greeting(facts: dict[str, str]) -> str:
         f"The emulator is ready at {facts['url']} (open it in a browser: it is the portal).\n"
         f"  control API   {facts['control']}\n"
         f"  to trust it   export PARTNERAUTH_CA={facts['ca']}\n"
-        f"  to use it     export PARTNERAUTH_CLOUD={facts['url']}\n"
-        "Ctrl-C ends it."
+        f"  to use it     export PARTNERAUTH_CLOUD={facts['url']}"
     )
+
+
+def _impersonating(told: str, hosts: list[str], variables: list[str], missed: str, port: int) -> str:
+    lines = [
+        told,
+        "",
+        "It answers under Microsoft's names. For a program that is not changed at all,",
+        "  in the hosts file of a container or a namespace, never in that of a machine where people work:",
+        *(f"    {line}" for line in hosts),
+        "  in the program's environment (Python, Node.js, Java, .NET, Go and curl):",
+        *(f"    {line}" for line in variables),
+    ]
+    if missed:
+        lines += [
+            f"Port 443 is not served: {missed}. Hosts lines need it; without it,",
+            f"  curl --connect-to ::localhost:{port} …  or `partnerauth emulator proxy`.",
+        ]
+    lines.append("Shorter: `partnerauth emulator run -- COMMAND` does all of this for one command.")
+    return "\n".join(lines)

@@ -27,7 +27,7 @@ def inspect(file: str, json_: bool) -> None:
     from partnerauth.hidden import Hidden
     from partnerauth.oauth.evidence import accepted_by_partner_center, read_access_token
 
-    evidence = read_access_token(Hidden(bare(_text(file))))
+    evidence = read_access_token(Hidden(bare(text_of(file))))
     reasons = accepted_by_partner_center(evidence, SYSTEM.now())
     facts: dict[str, Any] = {
         "user": evidence.username,
@@ -102,7 +102,8 @@ def bare(text: str) -> str:
     return text.split()[-1] if text else text
 
 
-def _text(file: str) -> str:
+def text_of(file: str) -> str:
+    """The text of a file, or of standard input for `-`. Raises `Misconfigured`."""
     try:
         if file == "-":
             content = sys.stdin.buffer.read(MOST_BYTES + 1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -32,6 +34,24 @@ def failed(error: PartnerAuthError) -> int:
     if error.correlation_id:
         click.echo(click.style(f"correlation id: {printable(error.correlation_id)}", dim=True), err=True)
     return error.exit_code
+
+
+def crashed(fault: Exception) -> int:
+    """Tell of a fault of our own: its kind and its place; its text may hold anything. Returns the exit code."""
+    place, trace = "", fault.__traceback__
+    while trace is not None:
+        name = trace.tb_frame.f_globals.get("__name__", "")
+        place = f" in {name}, line {trace.tb_lineno}" if name.startswith("partnerauth") else place
+        trace = trace.tb_next
+    return failed(PartnerAuthError(f"an internal fault: {type(fault).__name__}{place}"))
+
+
+def nobody_listens() -> None:
+    """Send what is still to be said nowhere, so that the interpreter's own end does not complain either."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(nowhere, stream.fileno())
 
 
 def print_json(value: Any) -> None:

@@ -1,14 +1,18 @@
-"""The first consent: from the browser's answer to a kept consent, judged before it is stored."""
+"""The first consent: from what a person left us to a kept consent, judged before it is stored.
+
+It comes by the browser, by a device code, or as a refresh token that another tool held; in a plain store that is the
+layout of the seed documents, one secret a partner tenant with the bare token as its value.
+"""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from partnerauth.clock import Clock
-from partnerauth.cloud import GUID, Resource
+from partnerauth.cloud import GUID, Authority, Dialect, Resource
 from partnerauth.consent.book import ConsentBook
 from partnerauth.consent.consent import Consent
 from partnerauth.errors import (
@@ -21,11 +25,13 @@ from partnerauth.errors import (
     WrongTenant,
 )
 from partnerauth.flow import Flow, work
+from partnerauth.hidden import Hidden
 from partnerauth.oauth.application import Application
 from partnerauth.oauth.authorize import AuthorizeResponse, Ticket
+from partnerauth.oauth.device import DeviceLogin, poll
 from partnerauth.oauth.evidence import Evidence, Mfa, judge, read_access_token, read_id_token
 from partnerauth.oauth.exchange import exchange
-from partnerauth.oauth.grants import Grant
+from partnerauth.oauth.grants import Grant, RefreshToken
 from partnerauth.oauth.id_token import IdToken, agree, verify_id_token
 from partnerauth.oauth.keys import SigningKeys
 from partnerauth.oauth.tokens import TokenSet
@@ -63,36 +69,51 @@ class FirstConsent:
         Raises `Tampered`, `WrongTenant`, `WrongPerson`, `MfaAbsent`, `MfaUnseen`, `InvalidGrant` and what `exchange`
         raises; then nothing is kept.
         """
-        now = self.clock.now()
-        code = ticket.claim(answer, now)
-        if not self.book.store.plain:  # to check a key vault is to write one more secret there
-            yield from work("check the store", self.book.store.check)
+        code = ticket.claim(answer, self.clock.now())
+        expected = Expected(ticket.authority, ticket.expected_tenant, ticket.expected_person)
+        yield from self._check()
         beside: IdToken | None = None
         if answer.id_token:
-            beside = yield from verify_id_token(
-                answer.id_token,
-                authority=ticket.authority,
-                application_id=ticket.application_id,
-                keys=self.keys,
-                clock=self.clock,
-                nonce=ticket.nonce,
-                code=answer.code,
-                from_browser=True,
-            )
-        tokens = yield from self._redeem(ticket, code)
-        id_token = yield from self._id_token(ticket, tokens)
+            beside = yield from self._verified(answer.id_token, expected, ticket.nonce, code=answer.code)
+        tokens = yield from self._redeem(expected, code, ticket.dialect)
+        id_token = yield from self._id_token(expected, tokens, ticket.nonce)
         if beside is not None and id_token is not None:
             agree(beside, id_token)
+        if beside is None and id_token is None:
+            raise Tampered("no id_token came: who signed in cannot be told")
         # The one that the browser brought is always signed; v1 does not sign the other.
-        return (yield from self._judged(ticket, tokens, beside or id_token))
+        return (yield from self._judged(expected, tokens, beside or id_token))
 
-    def _redeem(self, ticket: Ticket, grant: Grant) -> Flow[TokenSet]:
+    def device(self, login: DeviceLogin, expected: Expected, dialect: Dialect) -> Flow[Kept]:
+        """Wait for the person to enter the device code elsewhere; keep the consent. Raises as `answer`."""
+        yield from self._check()
+        tokens = yield from poll(login, self.application, expected.authority, self.apis[0], self.clock, dialect)
+        id_token = yield from self._id_token(expected, tokens, None)
+        return (yield from self._judged(expected, tokens, id_token))
+
+    def held(self, token: Hidden, expected: Expected, dialect: Dialect) -> Flow[Kept]:
+        """Keep a refresh token held elsewhere, once it is redeemed and judged. Raises as `answer` does."""
+        value = Hidden(token.reveal().strip())
+        if not value:
+            raise InvalidGrant("the refresh token is empty", hint="Consent again: partnerauth consent")
+        yield from self._check()
+        tokens = yield from self._redeem(expected, RefreshToken(value), dialect)
+        id_token = yield from self._id_token(expected, tokens, None)
+        if tokens.refresh_token is None:
+            tokens = replace(tokens, refresh_token=value)
+        return (yield from self._judged(expected, tokens, id_token, outcome="adopted"))
+
+    def _check(self) -> Flow[None]:
+        if not self.book.store.plain:  # to check a key vault is to write one more secret there
+            yield from work("check the store", self.book.store.check)
+
+    def _redeem(self, expected: Expected, grant: Grant, dialect: Dialect) -> Flow[TokenSet]:
         refusal: PartnerAuthError | None = None
         for resource in self.apis:
             try:
                 return (
                     yield from exchange(
-                        self.application, ticket.authority, grant, resource, self.clock, dialect=ticket.dialect
+                        self.application, expected.authority, grant, resource, self.clock, dialect=dialect
                     )
                 )
             except PartnerAuthError as error:
@@ -101,41 +122,44 @@ class FirstConsent:
                 refusal = refusal or error
         raise refusal or Misconfigured("no API was named to ask a first token for")
 
-    def _id_token(self, ticket: Ticket, tokens: TokenSet) -> Flow[IdToken | None]:
+    def _id_token(self, expected: Expected, tokens: TokenSet, nonce: Hidden | None) -> Flow[IdToken | None]:
         if tokens.id_token is None:
             return None
-        return (
-            yield from verify_id_token(
-                tokens.id_token,
-                authority=ticket.authority,
-                application_id=ticket.application_id,
-                keys=self.keys,
-                clock=self.clock,
-                nonce=ticket.nonce,
-                access_token=tokens.access_token,
-                from_browser=False,
-            )
+        return (yield from self._verified(tokens.id_token, expected, nonce, access_token=tokens.access_token))
+
+    def _verified(
+        self,
+        id_token: Hidden,
+        expected: Expected,
+        nonce: Hidden | None,
+        *,
+        code: Hidden | None = None,
+        access_token: Hidden | None = None,
+    ) -> Flow[IdToken]:
+        return verify_id_token(
+            id_token,
+            authority=expected.authority,
+            application_id=self.application.id,
+            keys=self.keys,
+            clock=self.clock,
+            nonce=nonce,
+            code=code,
+            access_token=access_token,
+            from_browser=code is not None,
         )
 
-    def _judged(self, ticket: Ticket, tokens: TokenSet, id_token: IdToken | None) -> Flow[Kept]:
+    def _judged(
+        self, expected: Expected, tokens: TokenSet, id_token: IdToken | None, outcome: str = "consented"
+    ) -> Flow[Kept]:
         evidence = read_access_token(tokens.access_token)
         if evidence.emulated and not self.book.cloud.takes_emulated_tokens:
             raise Tampered("the token comes from an emulator, and this is no emulated cloud")
-        if id_token is None:
-            raise Tampered("no id_token came: who signed in cannot be told")
-        expected_tenant = ticket.expected_tenant or (
-            ticket.authority.tenant if GUID.fullmatch(ticket.authority.tenant) else ""
-        )
-        judge(
-            evidence,
-            id_token,
-            application_id=self.application.id,
-            tenant=expected_tenant,
-            person=ticket.expected_person,
-        )
+        judge(evidence, id_token, application_id=self.application.id, tenant=expected.tid, person=expected.person)
         if not GUID.fullmatch(evidence.tenant):
             raise WrongTenant("the token names no tenant")
-        mfa = evidence.mfa if evidence.mfa is not Mfa.UNSEEN else read_id_token(id_token).mfa
+        mfa = evidence.mfa
+        if mfa is Mfa.UNSEEN and id_token is not None:
+            mfa = read_id_token(id_token).mfa
         if mfa is not Mfa.SHOWN and not self.without_mfa:
             raise unproven(mfa, evidence.username)
         if tokens.refresh_token is None:
@@ -146,10 +170,10 @@ class FirstConsent:
         now = tokens.received_at
         consent = Consent(
             cloud=self.book.cloud.name,
-            tenant=evidence.tenant.lower(),
+            tenant=evidence.tenant,
             application_id=self.application.id.lower(),
-            person=evidence.person.lower(),
-            username=evidence.username or id_token.username,
+            person=evidence.person,
+            username=evidence.username or (id_token.username if id_token else ""),
             epoch=new_epoch(now),
             generation=0,
             refresh_token=tokens.refresh_token,
@@ -157,10 +181,25 @@ class FirstConsent:
             consented_at=now,
             obtained_at=now,
             attempted_at=now,
+            outcome=outcome,
             without_mfa=mfa is not Mfa.SHOWN,
         )
         kept = yield from self.book.keep(consent, replacing=self.replacing)
         return Kept(kept, evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Where the sign-in must have been, and whose it must be: ids, or empty where any will do."""
+
+    authority: Authority
+    tenant: str = ""
+    person: str = ""
+
+    @property
+    def tid(self) -> str:
+        """The tenant id that is expected."""
+        return self.tenant or (self.authority.tenant if GUID.fullmatch(self.authority.tenant) else "")
 
 
 @dataclass(frozen=True, slots=True)

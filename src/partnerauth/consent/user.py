@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from partnerauth.clock import SYSTEM, Clock
-from partnerauth.cloud import GUID, Cloud, Dialect, Resource
-from partnerauth.consent.adoption import adopt
+from partnerauth.cloud import GUID, Api, Cloud, Dialect, Resource
 from partnerauth.consent.book import ConsentBook
 from partnerauth.consent.consent import IDLE_LIFETIME, Consent, State
+from partnerauth.consent.first import Expected, FirstConsent
 from partnerauth.errors import ConsentLost, NoConsent, PartnerAuthError, Refused, StoreFailed, Tampered, Unreadable
 from partnerauth.flow import Flow, wait, work
 from partnerauth.hidden import Hidden
@@ -18,6 +18,7 @@ from partnerauth.oauth.application import Application
 from partnerauth.oauth.evidence import Evidence, Mfa, read_access_token
 from partnerauth.oauth.exchange import exchange
 from partnerauth.oauth.grants import RefreshToken
+from partnerauth.oauth.keys import SigningKeys
 from partnerauth.oauth.refusals import REFUSALS, Mark, mark_of
 from partnerauth.oauth.sources import identity
 from partnerauth.oauth.tokens import TokenSet
@@ -94,7 +95,10 @@ class AppUser:
             left = (yield from self.book.foreign(self.tenant)) if GUID.fullmatch(self.tenant) else None
             if left is None:
                 raise
-        return (yield from adopt(left.value, self.tenant, self.application, self.book, self.clock, self.dialect))
+        authority = self.cloud.authority(self.tenant)
+        keys = SigningKeys(authority, self.clock)
+        first = FirstConsent(self.application, self.book, keys, self.clock, [self.cloud.resource(Api.PARTNER_CENTER)])
+        return (yield from first.held(left.value, Expected(authority), self.dialect)).consent
 
     def _spend(self, consent: Consent, resource: Resource, claims: str) -> Flow[TokenSet]:
         if consent.state is State.LOST:

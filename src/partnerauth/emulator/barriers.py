@@ -27,8 +27,8 @@ Seconds = Annotated[float, Meta(gt=0, le=LONGEST)]
 class Rope(Pattern, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where which requests are held: `before` the world works on them, or `after` it, with the answer ready.
 
-    They go on when they are released, when `parties` of them are there, or by themselves after so many `seconds` of real
-    time. Of all requests only the first `times` are held.
+    They go on when they are released, when `parties` of them are there, or by themselves after so many `seconds` of
+    real time. Of all requests only the first `times` are held.
     """
 
     id: Id = ""

@@ -67,6 +67,13 @@ class WorldClock:
         with self._lock:
             self._ahead, self._frozen = ahead, frozen_at
 
+    def twin(self) -> WorldClock:
+        """Another clock on the same base, that stands where this one does."""
+        with self._lock:
+            twin = WorldClock(self._base, frozen_at=self._frozen)
+            twin._ahead = self._ahead
+        return twin
+
     def sleep(self, seconds: float) -> None:
         """Let `seconds` pass: at once where the clock is frozen, truly where it runs."""
         if self.frozen:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import cached_property
 from typing import TypeAlias
 
 from partnerauth.emulator import address
 from partnerauth.emulator.address import Arrival
+from partnerauth.emulator.barriers import Barriers
 from partnerauth.emulator.control import Control
+from partnerauth.emulator.control.barriers import watched
+from partnerauth.emulator.course import Course, Struck, aside, awaited, course, in_place, seen
 from partnerauth.emulator.default import contoso
 from partnerauth.emulator.entra.service import Entra
+from partnerauth.emulator.facts import Facts
+from partnerauth.emulator.faults import Faults
 from partnerauth.emulator.graph import Graph
 from partnerauth.emulator.journal import Journal
 from partnerauth.emulator.partnercenter import PartnerCenter
-from partnerauth.emulator.portal import Portal
 from partnerauth.emulator.referrals import Referrals
+from partnerauth.emulator.snapshot import Snapshots
 from partnerauth.emulator.vaults import Vaults
 from partnerauth.emulator.world import World
 from partnerauth.messages import Request, Response
@@ -26,21 +32,82 @@ log = logging.getLogger("partnerauth.emulator")
 
 
 class Emulator:
-    """A world that answers requests. `handle` has the shape of a transport and may be called from many threads."""
+    """A world that answers requests, and what may happen to a request before and after.
+
+    `handle` has the shape of a transport and may be called from many threads. Who serves an emulator over a network
+    takes `course` and `answer` apart instead (see `serving.emulated`).
+    """
 
     def __init__(self, world: World | None = None) -> None:
         self.world = world if world is not None else contoso()
         self.journal = Journal()
+        self.faults = Faults(self.world)
+        self.barriers = Barriers(self.world)
+        self.snapshots = Snapshots(self.world)
         entra = Entra(self.world)
         self._services: dict[str, Answer] = dict.fromkeys(address.SIGN_IN_HOSTS, entra.answer)
         self._services[address.PARTNER_CENTER] = PartnerCenter(self.world).answer
         self._services[address.REFERRALS] = Referrals(self.world).answer
         self._services[address.GRAPH] = Graph(self.world).answer
         self._vaults = Vaults(self.world).answer
-        self._portal = Portal(self).answer
         self._control = Control(self).answer
 
     def handle(self, request: Request) -> Response:
+        """The answer to `request`, after the barriers and the faults that it meets; held requests block their thread.
+
+        A delay passes on the world's clock. Raises `Unreachable` only where a fault says that no answer comes, and
+        `Unreadable` where one breaks it off.
+        """
+        course = self.course(request)
+        return self.answer(request) if course is None else in_place(course, self.answer, self.world.clock.sleep)
+
+    async def ahandle(self, request: Request) -> Response:
+        """The same for an event loop: requests that are held or delayed let other tasks run."""
+
+        async def answer(asked: Request) -> Response:
+            return self.answer(asked)
+
+        course = self.course(request)
+        return self.answer(request) if course is None else seen(await aside(course, answer, self.world.clock.asleep))
+
+    def course(self, request: Request) -> Course | None:
+        """What is to happen to `request`; None where it meets neither a fault nor a barrier, as most do."""
+        if self.faults.quiet and self.barriers.quiet:
+            return None
+        try:
+            arrival = Arrival.at(request)
+        except ValueError:
+            return None
+        if arrival is None:
+            return None
+        if arrival.host == "":
+            watch = watched(self.barriers, arrival)
+            return awaited(*watch, request) if watch else None
+        facts = Facts(self.world, arrival)
+        rule, barriers = self.faults.decide(facts), self.barriers.meeting(facts)
+        if rule is None and not barriers:
+            return None
+        return course(self.world, self.journal, facts, rule, barriers, request)
+
+    @cached_property
+    def _portal(self) -> Answer:
+        from partnerauth.emulator.portal import Portal  # most worlds are never looked at
+
+        return Portal(self).answer
+
+    def reset(self) -> None:
+        """Make the world what it was in the beginning; forget journal, faults and barriers, and let go on who waits.
+
+        Raises ValueError where nobody knows how it began.
+        """
+        if self.world.origin is None:
+            raise ValueError("this world was made by hand: nobody knows how it began")
+        self.world.become(self.world.origin())
+        self.journal.clear()
+        self.faults.clear()
+        self.barriers.clear()
+
+    def answer(self, request: Request) -> Response:
         """The world's answer to `request`. Never raises: a fault of the emulator itself is a 500 and a log line."""
         try:
             arrival = Arrival.at(request)
@@ -56,7 +123,7 @@ class Emulator:
             log.debug("the fault", exc_info=fault)
             response = _plain(500, "A fault of the emulator.")
         if not arrival.path.startswith("/_emulator"):
-            self.journal.add(moment, arrival, response)
+            self.journal.add(moment, arrival, response, request.fault if isinstance(request, Struck) else "")
         return response
 
     def _service(self, arrival: Arrival) -> Answer:

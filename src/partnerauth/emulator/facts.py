@@ -156,8 +156,9 @@ class Pattern(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Which requests are meant: those that fit every member that is given; `*` stands for any text.
 
     `service` is a host, or `entra`, `partner-center`, `referrals`, `graph`, `key-vault`. `operation` is an endpoint of
-    the sign-in service (`token`, `authorize`) or a row of an API's reference (`GET /v1/customers/{customer}`). `path` is
-    the path within the service, `resource` the API that a token is asked for. Raises ValueError for an unknown service.
+    the sign-in service (`token`, `authorize`) or a row of an API's reference (`GET /v1/customers/{customer}`). `path`
+    is the path within the service, `resource` the API that a token is asked for. Raises ValueError for an unknown
+    service.
     """
 
     service: Text = ""
@@ -227,7 +228,8 @@ def _like(pattern: str, fact: Callable[[], str]) -> bool:
 
 def _vault_path(path: str) -> str:
     steps = path.strip("/").split("/")
-    names = [step if step in VAULT_WORDS else name for step, name in zip(steps[1:], ("{name}", "{version}"), strict=False)]
+    named = zip(steps[1:], ("{name}", "{version}"), strict=False)
+    names = [step if step in VAULT_WORDS else name for step, name in named]
     return "/" + "/".join([steps[0], *names])
 
 
@@ -289,4 +291,3 @@ def field(form: bytes, name: bytes) -> str:
     form = b"&" + form
     start = form.find(sign)
     return form[start + len(sign) :].partition(b"&")[0].decode("ascii", "replace") if start >= 0 else ""
-

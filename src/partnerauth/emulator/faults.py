@@ -37,14 +37,14 @@ class Rule(Pattern, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     It strikes each request that it means: only the `nth`, each `every`-th, with a `probability` (repeatable by a
     `seed`), `times` at most, `until` a moment of the world's clock.
 
-    The answer is replaced by a `status` with a `body`, with `json`, with a page (`html`) or with nothing (`empty`), else
-    with an error in the service's own form: an `aadsts` code of the sign-in service, a `code` of the others, `message`
-    as its text; `retry_after` alone means 429. Or the answer stays, and has other `headers`, another `content_type`, a
-    header twice (`duplicate`), or ends after so many bytes (`truncate`).
+    The answer is replaced by a `status` with a `body`, with `json`, with a page (`html`) or with nothing (`empty`),
+    else with an error in the service's own form: an `aadsts` code of the sign-in service, a `code` of the others,
+    `message` as its text; `retry_after` alone means 429. Or the answer stays, and has other `headers`, another
+    `content_type`, a header twice (`duplicate`), or ends after so many bytes (`truncate`).
 
     `delay` are seconds to wait. With `reset` the connection is reset. The world never sees a request whose answer is
-    replaced or that is reset, unless `processed`; `drop` is `reset` and `processed`. Raises ValueError for what does not
-    go together.
+    replaced or that is reset, unless `processed`; `drop` is `reset` and `processed`. Raises ValueError for what does
+    not go together.
     """
 
     id: Id = ""

@@ -55,8 +55,10 @@ class Entry(NamedTuple):
     fault: str = ""
 
     def __str__(self) -> str:
-        parts = (self.service + self.path, self.grant_type, self.client_id, self.code, self.fault and f"by {self.fault}")
-        return f"#{self.number} {self.moment:%Y-%m-%d %H:%M:%S} {self.status} {self.method} {' '.join(filter(None, parts))}"
+        fault = f"by {self.fault}" if self.fault else ""
+        more = " ".join(filter(None, (self.grant_type, self.client_id, self.code, fault)))
+        moment = f"{self.moment:%Y-%m-%d %H:%M:%S}"
+        return f"#{self.number} {moment} {self.status} {self.method} {self.service}{self.path} {more}".rstrip()
 
 
 class Journal:
@@ -111,8 +113,8 @@ class Journal:
 
         `service` is a host or a service's name (`entra`, `key-vault`), `path` any part of a path, `status` a number or
         a class such as `4xx`; `since` the number of an entry (those after it) or a moment (those from it on). `facts`
-        are members of an entry: `method`, `client_id`, `grant_type`, `code`, `correlation_id`, `fault`. Raises TypeError
-        for others.
+        are members of an entry: `method`, `client_id`, `grant_type`, `code`, `correlation_id`, `fault`.
+        Raises TypeError for others.
         """
         if unknown := facts.keys() - set(FACTS):
             raise TypeError(f"an entry has no '{min(unknown)}'; there are {', '.join(FACTS)}")

@@ -71,3 +71,12 @@ def policy(name: str, written: Any) -> datetime | None:
 def text(read: datetime) -> str:
     """A moment as ISO 8601 in UTC, ending in Z."""
     return read.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def span(read: timedelta) -> str:
+    """A duration in its largest whole unit, such as `90d` or `45m`."""
+    seconds = read.total_seconds()
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds and seconds % length == 0:
+            return f"{int(seconds // length)}{unit}"
+    return f"{seconds:g}s"

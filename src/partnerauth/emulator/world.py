@@ -19,6 +19,10 @@ from partnerauth.emulator.clock import WorldClock
 from partnerauth.emulator.groups import Group
 from partnerauth.emulator.principals import ServicePrincipal
 from partnerauth.emulator.relationships import Relationship
+from partnerauth.emulator.rules.access import AccessPolicy
+from partnerauth.emulator.rules.causes import Cause
+from partnerauth.emulator.rules.measures import Measures
+from partnerauth.emulator.snapshot import Snapshot
 from partnerauth.hidden import Hidden
 
 
@@ -31,6 +35,17 @@ class Role(Enum):
     HELPDESK_AGENT = "helpdesk_agent"
     REFERRALS_ADMIN = "referrals_admin"
     REFERRALS_USER = "referrals_user"
+
+
+class Method(Enum):
+    """How a person can prove themselves, besides a password and an authenticator's code."""
+
+    PUSH = "push"
+    """The telephone asks for a number that the page shows."""
+    SECURITY_KEY = "security_key"
+    """In the place of a password; it counts as two factors."""
+    EXTERNAL = "external"
+    """Another company's second factor (Entra ID's custom controls)."""
 
 
 AGENTS = frozenset({Role.ADMIN_AGENT, Role.SALES_AGENT, Role.HELPDESK_AGENT})
@@ -55,6 +70,23 @@ class Person:
     """Directory roles by name, such as `Application Administrator`; Global Administrator is among `roles`."""
     display_name: str = ""
     usage_location: str = ""
+    methods: set[Method] = field(default_factory=set)
+    device: str = ""
+    """What they sign in from: `compliant`, `managed`, or nothing that an administrator knows."""
+    password_ends: datetime | None = None
+    """When the password expires."""
+    revoked: dict[Cause, datetime] = field(default_factory=dict)
+    """What ended refresh tokens and sessions from before, and when it happened last."""
+
+    @property
+    def second_factor(self) -> bool:
+        """Whether there is one to ask for."""
+        return self.totp is not None or bool(self.methods & {Method.PUSH, Method.SECURITY_KEY})
+
+    @property
+    def privileged(self) -> bool:
+        """Whether security defaults ask for a second factor every time: administrators, and partners' agents."""
+        return bool(self.directory_roles or self.roles & {Role.GLOBAL_ADMIN, *AGENTS})
 
     @property
     def name(self) -> str:
@@ -71,6 +103,17 @@ class AppSecret:
     ends: datetime | None = None
     name: str = ""
     begins: datetime | None = None
+
+
+@dataclass(slots=True)
+class FederatedCredential:
+    """Another issuer's tokens by which a registration proves itself; its keys stand in `World.issuers`."""
+
+    id: str
+    name: str
+    issuer: str
+    subject: str
+    audiences: list[str] = field(default_factory=lambda: ["api://AzureADTokenExchange"])
 
 
 @dataclass(slots=True)
@@ -115,6 +158,11 @@ class Registration:
     """The client id of the application that created it, if one did."""
     details: dict[str, Any] = field(default_factory=dict)
     """What Graph shows of it and nobody else looks at."""
+    federated: list[FederatedCredential] = field(default_factory=list)
+    exposes: set[str] = field(default_factory=set)
+    """As an API, at `api://` and its id: the delegated permissions that it offers."""
+    logout_url: str = ""
+    """Where it wants to hear of a sign-out (front-channel logout)."""
 
 
 @dataclass(slots=True)
@@ -255,6 +303,10 @@ class Policies:
     """The v1 endpoint answers a refresh without a new refresh token, as the 2019 sample shows."""
     referrals_users_write: datetime | None = None
     """A Referrals User creates deals, and edits those whose team holds them; before, they only read."""
+    mfa_demanded: datetime | None = None
+    """Entra ID demands a second factor of everybody, always (50076, or 50079 where there is none)."""
+    security_defaults: datetime | None = None
+    """Everybody must have a second factor (50079); administrators and agents must use it every time (50076)."""
 
     FIELDS = (
         "mfa_at_the_apis",
@@ -264,6 +316,8 @@ class Policies:
         "nonce_demanded",
         "refresh_omits_refresh_token",
         "referrals_users_write",
+        "mfa_demanded",
+        "security_defaults",
     )
 
     def holds(self, name: str, now: datetime) -> bool:
@@ -296,6 +350,10 @@ class World:
     referrals: dict[str, dict[str, Any]] = field(default_factory=dict)
     relationships: dict[str, Relationship] = field(default_factory=dict)
     policies: Policies = field(default_factory=Policies)
+    access_policies: dict[str, AccessPolicy] = field(default_factory=dict)
+    measures: Measures = field(default_factory=Measures)
+    issuers: dict[str, list[str]] = field(default_factory=dict)
+    """Whose tokens federated credentials may name, and their public keys as PEM; none: this emulator's own."""
     automatic: Automatic | None = None
     ledger: dict[str, Any] = field(default_factory=dict, repr=False)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
@@ -313,6 +371,27 @@ class World:
             self.clock.restart(other.clock.ahead, other.now() if other.clock.frozen else None)
             self.ledger.clear()
             self.__post_init__()
+
+    def snapshot(self) -> Snapshot:
+        """What this world is now, conversations in progress included; later changes do not touch it."""
+        return Snapshot.of(self)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Be again, in place, what a world was; as often as wanted."""
+        snapshot.into(self)
+
+    def fork(self) -> World:
+        """A second world, equal to this one and from now on independent of it."""
+        other = World(clock=self.clock.twin(), origin=self.origin)
+        self.snapshot().into(other)
+        return other
+
+    def chance(self, state: Any = None) -> Any:
+        """Where a world with a seed stands in its sequence of random bytes; with a `state` it goes there."""
+        if state is not None:
+            self._random = random.Random()
+            self._random.setstate(state)
+        return self._random.getstate() if self.seed is not None else None
 
     def now(self) -> datetime:
         """The present moment of the world, in UTC."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -71,20 +71,40 @@ class Certificate:
     sha1: bool = False
 
     @classmethod
-    def from_pem(cls, pem: bytes, *, sha1: bool = False) -> Certificate:
-        """The certificate and the unencrypted RSA private key in one PEM text. Raises `Misconfigured`."""
+    def from_pem(cls, pem: bytes, passphrase: str | Hidden | None = None, *, sha1: bool = False) -> Certificate:
+        """The certificate and the RSA private key in one PEM text, the key encrypted if there is a passphrase.
+
+        Raises `Misconfigured`.
+        """
         from cryptography import x509
-        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+        from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
         try:
             certificates = x509.load_pem_x509_certificates(pem)
-            key = load_pem_private_key(pem, password=None)
-        except (ValueError, TypeError):
-            raise Misconfigured(
-                "the application's certificate cannot be read",
-                hint="Give one PEM file with the certificate and its unencrypted RSA private key.",
-            ) from None
+            encrypted = b"ENCRYPTED" in pem
+            key = load_pem_private_key(pem, _encoded(passphrase) if encrypted else None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise _unreadable("PEM", passphrase) from None
+        return cls._of(certificates, key, sha1)
+
+    @classmethod
+    def from_pfx(cls, pfx: bytes, passphrase: str | Hidden | None = None, *, sha1: bool = False) -> Certificate:
+        """The certificate and the RSA private key in a PFX (PKCS #12) file. Raises `Misconfigured`."""
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
+
+        try:
+            found = load_pkcs12(pfx, _encoded(passphrase))
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise _unreadable("PFX", passphrase) from None
+        entries = (found.cert, *found.additional_certs)
+        return cls._of([entry.certificate for entry in entries if entry is not None], found.key, sha1)
+
+    @classmethod
+    def _of(cls, certificates: list[X509], key: Any, sha1: bool) -> Certificate:
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
         if not isinstance(key, RSAPrivateKey):
             raise Misconfigured("the application's key is no RSA key", hint="Entra ID takes RSA keys only.")
         own = [c for c in certificates if c.public_key() == key.public_key()]
@@ -121,6 +141,25 @@ class Certificate:
         return {"client_assertion_type": Hidden(JWT_BEARER), "client_assertion": Hidden(assertion)}
 
 
+@dataclass(frozen=True, slots=True)
+class Federated:
+    """Another issuer's token that stands for the application: workload identity federation.
+
+    `assertion` gives one that is good now, each time it is asked: it reads a file that a platform keeps fresh, or
+    remembers what it got. It must not take long. Source: Microsoft "Workload identity federation".
+    """
+
+    assertion: Callable[[], str | Hidden] = field(repr=False)
+
+    def prove(self, application_id: str, audience: str, now: datetime) -> Proof:
+        """The other issuer's token, as it is. Raises `Misconfigured` where there is none."""
+        given = self.assertion()
+        text = (given.reveal() if isinstance(given, Hidden) else given).strip()
+        if not text:
+            raise Misconfigured("the federated token is empty", hint="Look at whatever is to provide it.")
+        return {"client_assertion_type": Hidden(JWT_BEARER), "client_assertion": Hidden(text)}
+
+
 PUBLIC = Public()
 
 
@@ -136,3 +175,17 @@ class Application:
             raise Misconfigured(
                 f"'{self.id[:60]}' is no application id", hint="Copy the application (client) id, a GUID."
             )
+
+
+def _encoded(passphrase: str | Hidden | None) -> bytes | None:
+    if passphrase is None:
+        return None
+    return (passphrase.reveal() if isinstance(passphrase, Hidden) else passphrase).encode() or None
+
+
+def _unreadable(form: str, passphrase: str | Hidden | None) -> Misconfigured:
+    said = "cannot be read" if passphrase is None else "cannot be read with this passphrase"
+    return Misconfigured(
+        f"the application's certificate {said}",
+        hint=f"Give one {form} file with the certificate and its RSA private key, and the passphrase if it has one.",
+    )

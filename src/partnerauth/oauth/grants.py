@@ -1,6 +1,7 @@
 """What is given in exchange for tokens, in both dialects.
 
-Sources: RFC 6749 (4.1.3, 4.3.2, 4.4.2, 6), RFC 8628 3.4, Microsoft "OAuth 2.0 flows" v1 and v2, and the seed documents.
+Sources: RFC 6749 (4.1.3, 4.3.2, 4.4.2, 6), RFC 8628 3.4, Microsoft "OAuth 2.0 flows" v1 and v2,
+"On-behalf-of flow", and the seed documents.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from partnerauth.cloud import Dialect
 from partnerauth.errors import InvalidRequest
 from partnerauth.hidden import Hidden
 
+ON_BEHALF_OF = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 
 
@@ -114,11 +116,35 @@ class Password:
         return cls(required(fields, "username"), Hidden(required(fields, "password")))
 
 
-Grant: TypeAlias = AppItself | AuthorizationCode | RefreshToken | DeviceCode | Password
+@dataclass(frozen=True, slots=True)
+class OnBehalfOf:
+    """The access token that somebody's call brought to our own API, to go on to another API for the same person."""
+
+    assertion: Hidden
+    name: ClassVar[str] = "on_behalf_of"
+
+    def fields(self, dialect: Dialect) -> dict[str, str]:
+        """The form fields of this grant."""
+        return {
+            "grant_type": ON_BEHALF_OF,
+            "requested_token_use": self.name,
+            "assertion": self.assertion.reveal(),
+        }
+
+    @classmethod
+    def read(cls, fields: Mapping[str, str]) -> OnBehalfOf:
+        """The grant in these form fields. Raises `InvalidRequest`, also for another use of the assertion (RFC 7523)."""
+        if required(fields, "requested_token_use") != cls.name:
+            raise InvalidRequest("The value of 'requested_token_use' is not supported.", code=90023)
+        return cls(Hidden(required(fields, "assertion")))
+
+
+Grant: TypeAlias = AppItself | AuthorizationCode | RefreshToken | DeviceCode | Password | OnBehalfOf
 
 GRANTS: Mapping[str, type[Grant]] = {
     **{grant.name: grant for grant in (AppItself, AuthorizationCode, RefreshToken, DeviceCode, Password)},
     DEVICE_CODE: DeviceCode,
+    ON_BEHALF_OF: OnBehalfOf,
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from sys import intern
 from typing import Any
 
 from partnerauth.cloud import Dialect
@@ -41,6 +42,8 @@ class TokenSet:
 
     def without_refresh_token(self) -> TokenSet:
         """What may leave the house."""
+        if self.refresh_token is self.id_token is None:
+            return self
         return replace(self, refresh_token=None, id_token=None)
 
     @classmethod
@@ -68,11 +71,11 @@ class TokenSet:
             expires_at=expires_at,
             refresh_token=_hidden(value, "refresh_token"),
             id_token=_hidden(value, "id_token"),
-            resource=_text(value, "resource") if "resource" in value else "",
+            resource=intern(_text(value, "resource")) if "resource" in value else "",  # one text for all that are kept
             scope=tuple(_text(value, "scope").split()) if "scope" in value else (),
         )
 
-    def write(self, dialect: Dialect, **extra: str) -> dict[str, Any]:
+    def write(self, dialect: Dialect, **extra: str | int) -> dict[str, Any]:
         """The answer as the token endpoint writes it in that dialect."""
         lifetime = int((self.expires_at - self.received_at).total_seconds())
         answer: dict[str, Any] = {"token_type": "Bearer"}

@@ -28,6 +28,7 @@ SYSTEM_ROOTS = (
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
+PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 _PATTERNS = tuple(name for name in impersonated() if name.startswith("*."))
@@ -118,7 +119,9 @@ def java_trust_store(roots: bytes) -> bytes:
 
 
 def around_proxies(names: Iterable[str], env: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The variables that keep `names` away from any proxy that is set: they are to be asked here."""
+    """The variables that keep `names` away from the proxy that is set, if one is: they are to be asked here."""
+    if not any(env.get(name) for name in PROXIES):
+        return {}
     spelt = (*names, *(pattern[1:] for pattern in _PATTERNS), *LOOPBACK)
     before = env.get("NO_PROXY") or env.get("no_proxy") or ""
     value = before if before == "*" else ",".join((*([before] if before else []), *spelt))

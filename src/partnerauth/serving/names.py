@@ -40,17 +40,19 @@ def loopback_socket(port: int = HTTPS) -> socket.socket:
 
     Raises `Misconfigured` where the port needs more rights than we have, or this system has only one such address.
     """
-    refused = "no address is free"
+    refused = 0
     for _ in range(_ADDRESSES_TRIED):
         at = f"127.{random.randint(64, 127)}.{random.randint(0, 255)}.{random.randint(1, 254)}"
         try:
             return socket.create_server((at, port))
-        except PermissionError as error:
-            refused = str(error.strerror)
-            break
         except OSError as error:
-            refused = str(error.strerror)
-    raise Misconfigured(f"port {port} of a loopback address cannot be had: {refused}")
+            refused = error.errno or 0
+            if isinstance(error, PermissionError):
+                break
+    raise Misconfigured(
+        f"port {port} of a loopback address cannot be had: {os.strerror(refused)}",
+        hint="Choose --names proxy, or --isolated, which needs no rights on most Linux systems.",
+    )
 
 
 def enter(*, own_network: bool = False) -> None:

@@ -8,16 +8,20 @@ import errno
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from partnerauth.errors import Misconfigured
 from partnerauth.flow import Send
+from partnerauth.hidden import Hidden
 from partnerauth.serving.certificates import Certificates
 from partnerauth.serving.connection import Patience
 from partnerauth.serving.front import Front, Layer
+
+if TYPE_CHECKING:
+    from partnerauth.serving.proxy import Proxy, Rules
 
 BACKLOG = 1024
 _FREE_PORT_TRIES = 20
@@ -29,8 +33,11 @@ class Server:
     """Serves `handle` over HTTPS; certificates are kept in `directory`.
 
     `host` is `localhost` for both loopback addresses, or one address; port 0 takes a free one. In a `with` block it
-    runs in a thread of its own, and `run` runs it here until a signal ends it. Raises `Misconfigured` where the port is
-    taken, the address is not this machine's, or the certificates cannot be kept.
+    runs in a thread of its own, and `run` runs it here until a signal ends it. It serves on the sockets in `also` as
+    well, and on those in `proxies` as a proxy by `rules`; all of them are closed when it ends. Whoever wants to see its
+    own pages must show the `key`, if there is one, and there must be one on an address that others reach. Raises
+    `Misconfigured` where there is none, the port is taken, the address is not this machine's, or the certificates
+    cannot be kept.
     """
 
     def __init__(
@@ -43,16 +50,28 @@ class Server:
         layer: Layer | None = None,
         patience: Patience | None = None,
         grace: float = 5.0,
+        key: Hidden | None = None,
+        also: Sequence[socket.socket] = (),
+        proxies: Sequence[socket.socket] = (),
+        rules: Rules | None = None,
     ) -> None:
         self._handle = handle
+        if key is not None or host not in ("localhost", "127.0.0.1", "::1"):
+            from partnerauth.serving.guard import guarded, require_key
+
+            require_key(host, key)
+            layer = guarded(key, layer) if key else layer
         self._layer = layer
         self._patience = patience
         self._grace = grace
         self._certificates = Certificates(directory)
         self._host = host
-        self._sockets = _bound(host, port)
+        self._sockets = bound(host, port)
         self.port: int = self._sockets[0].getsockname()[1]
         """The real port."""
+        self._sockets += also
+        self._proxies = proxies
+        self._rules = rules
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
@@ -120,14 +139,19 @@ class Server:
         listening = [
             await loop.create_server(
                 front.connection,
-                sock=bound,
+                sock=one,
                 backlog=BACKLOG,
                 ssl=self._certificates.context,
                 ssl_handshake_timeout=_HANDSHAKE,
                 ssl_shutdown_timeout=_GOODBYE,
             )
-            for bound in self._sockets
+            for one in self._sockets
         ]
+        proxy = self._proxy(front)
+        if proxy:
+            listening += [
+                await loop.create_server(proxy.connection, sock=one, backlog=BACKLOG) for one in self._proxies
+            ]
         try:
             if ready:
                 ready(self)
@@ -135,11 +159,21 @@ class Server:
         finally:
             for server in listening:
                 server.close()
+            if proxy:
+                proxy.close()
             await front.drain(self._grace)
 
+    def _proxy(self, front: Front) -> Proxy | None:
+        if not self._proxies:
+            return None
+        from partnerauth.serving.proxy import Proxy, Rules
+
+        rules = self._rules or Rules()
+        return Proxy(front, self._certificates.context, self.port, rules, self._patience or Patience())
+
     def _release(self) -> None:
-        for bound in self._sockets:
-            bound.close()
+        for one in (*self._sockets, *self._proxies):
+            one.close()
 
 
 def serve(
@@ -170,8 +204,8 @@ def _on(loop: asyncio.AbstractEventLoop, number: signal.Signals, react: Callable
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(react))
 
 
-def _bound(host: str, port: int) -> list[socket.socket]:
-    """Sockets on one port: for `localhost` on 127.0.0.1 and, where there is IPv6, on ::1."""
+def bound(host: str, port: int) -> list[socket.socket]:
+    """Sockets on one port: for `localhost` on 127.0.0.1 and, where there is IPv6, on ::1. Raises `Misconfigured`."""
     if host != "localhost":
         return [_socket(socket.AF_INET6 if ":" in host else socket.AF_INET, host, port)]
     for _ in range(_FREE_PORT_TRIES):

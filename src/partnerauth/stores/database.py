@@ -16,31 +16,42 @@ import sqlite3
 import weakref
 from _thread import allocate_lock
 
-from partnerauth.errors import StoreCorrupt, StoreFailed, StoreKeyWrong, StoreUnwritable
+from partnerauth.errors import StoreCorrupt, StoreFailed, StoreUnwritable
+from partnerauth.stores.header import Header, Unlocked
 from partnerauth.stores.private import check_private, draft_of, new_file, place, private_directory, unwritable
-from partnerauth.stores.seal import Broken, Seal, about
+from partnerauth.stores.seal import Broken
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
+    from typing import TypeVar
 
-    from partnerauth.stores.key import Key
     from partnerauth.stores.store import KeySource
 
-SCHEMA = 1
+    T = TypeVar("T")
+
+SCHEMA = 2
 APPLICATION = 0x70617274
 JOURNAL = "wal" if sqlite3.sqlite_version_info >= (3, 51, 3) else "truncate"
 PATIENCE = 10.0
 """Seconds to wait for another process's write; ours take a millisecond."""
 
 TABLES = """
-CREATE TABLE header (store TEXT NOT NULL, key_kind TEXT NOT NULL, key_id TEXT NOT NULL, data_key BLOB NOT NULL);
+CREATE TABLE header (store TEXT NOT NULL, key_kind TEXT NOT NULL, key_id TEXT NOT NULL, note TEXT NOT NULL,
+    generation INTEGER NOT NULL, data_key BLOB NOT NULL);
 CREATE TABLE probe (filler BLOB NOT NULL);
 CREATE TABLE entry (name TEXT PRIMARY KEY, version TEXT NOT NULL, tags TEXT NOT NULL, sealed BLOB NOT NULL);
 CREATE TABLE shelf (key TEXT PRIMARY KEY, ends INTEGER NOT NULL, sealed BLOB NOT NULL);
 CREATE INDEX shelf_ends ON shelf (ends);
 INSERT INTO probe VALUES (zeroblob(2048));
 """
+MIGRATIONS = {
+    1: "ALTER TABLE header ADD COLUMN note TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE header ADD COLUMN generation INTEGER NOT NULL DEFAULT 1;"
+}
+"""From each older schema to the next."""
+HEADER = "SELECT store, key_kind, key_id, note, generation, data_key FROM header"
 CAUTION = """
 PRAGMA synchronous = FULL;
 PRAGMA secure_delete = ON;
@@ -53,17 +64,14 @@ PLAIN_PATH = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012
 
 
 class Opened:
-    """The file in use: the connection, which store it is, and the seal of its values."""
+    """The file in use: the connection, and what the header's key opens."""
 
-    __slots__ = ("connection", "inode", "key_id", "key_kind", "scope", "seal", "store")
+    __slots__ = ("connection", "inode", "unlocked")
 
-    def __init__(self, connection: sqlite3.Connection, inode: tuple[int, int]) -> None:
+    def __init__(self, connection: sqlite3.Connection, inode: tuple[int, int], unlocked: Unlocked) -> None:
         self.connection = connection
         self.inode = inode
-        self.store = self.key_kind = self.key_id = ""
-        self.scope: bytes
-        """What binds a value to this store."""
-        self.seal: Seal
+        self.unlocked = unlocked
 
 
 class Database:
@@ -103,6 +111,27 @@ class Database:
             self._mutex.release()
         self._translate(error)
 
+    def use(self, action: Callable[[Opened], T]) -> T:
+        """Do `action` with the file to oneself; once more, where the data key turns out to be another by now.
+
+        Raises as a `with`; `action` says by `Broken` that it met something sealed otherwise.
+        """
+        with self as opened:
+            try:
+                return action(opened)
+            except Broken:
+                if not self.refreshed(opened):
+                    raise
+            return action(opened)
+
+    def refreshed(self, opened: Opened) -> bool:
+        """Take up the data key that another process has put into the header meanwhile; says whether one has."""
+        header = self._read(opened.connection)
+        if header.generation == opened.unlocked.header.generation:
+            return False
+        opened.unlocked = header.unlock(self.key, self.path)
+        return True
+
     def close(self) -> None:
         """Let go of the file; it is opened again when used again."""
         with self._mutex:
@@ -124,19 +153,18 @@ class Database:
         """What is said of a file that does not hold what was written."""
         return StoreCorrupt(f"{self.path} does not hold what was written there")
 
-    def peek(self) -> tuple[str, str, str]:
-        """Store id, key kind and key id, as the header has them, read without the key. Raises as a `with`."""
+    def peek(self) -> Header:
+        """The header, read without the key. Raises as a `with`."""
         with self._mutex:
             try:
                 connection = self._connect()
                 try:
-                    store, kind, key_id, _ = self._header(connection)
+                    return self._header(connection)
                 finally:
                     connection.close()
             except (sqlite3.Error, UnicodeDecodeError) as error:
                 self._translate(error)
                 raise
-        return store, kind, key_id
 
     def _ready(self) -> Opened:
         if self._opened is not None:
@@ -156,14 +184,11 @@ class Database:
         connection = self._connect()
         try:
             found = os.lstat(self.path)
-            opened = Opened(connection, (found.st_dev, found.st_ino))
-            opened.store, opened.key_kind, opened.key_id, sealed = self._header(connection)
-            opened.seal = self._unlock(opened, sealed)
-            opened.scope = about(str(SCHEMA), opened.store)
+            unlocked = self._header(connection).unlock(self.key, self.path)
+            return Opened(connection, (found.st_dev, found.st_ino), unlocked)
         except BaseException:
             connection.close()
             raise
-        return opened
 
     def _connect(self) -> sqlite3.Connection:
         try:
@@ -176,7 +201,7 @@ class Database:
         private_directory(os.path.dirname(self.path))
         return _connected(self.path)
 
-    def _header(self, connection: sqlite3.Connection) -> tuple[str, str, str, bytes]:
+    def _header(self, connection: sqlite3.Connection) -> Header:
         connection.executescript(CAUTION)
         ((application,),) = connection.execute("PRAGMA application_id").fetchall()
         ((schema,),) = connection.execute("PRAGMA user_version").fetchall()
@@ -188,35 +213,36 @@ class Database:
                 hint="Use the newer version; nothing was changed.",
             )
         connection.execute(f"PRAGMA journal_mode = {JOURNAL}").fetchall()
-        rows = connection.execute("SELECT store, key_kind, key_id, data_key FROM header").fetchall()
-        match rows:
-            case [(str(store), str(kind), str(key_id), bytes(sealed))] if schema == SCHEMA:
-                return store, kind, key_id, sealed
+        if schema < SCHEMA:
+            self._migrate(connection)
+        return self._read(connection)
+
+    def _read(self, connection: sqlite3.Connection) -> Header:
+        match connection.execute(HEADER).fetchall():
+            case [(str(store), str(kind), str(key_id), str(note), int(generation), bytes(sealed))]:
+                return Header(store, kind, key_id, note, generation, sealed)
         raise self.corrupt()
 
-    def _unlock(self, opened: Opened, sealed: bytes) -> Seal:
-        if opened.key_kind != self.key.kind:
-            raise StoreKeyWrong(
-                f"{self.path} is sealed with a key of the kind '{opened.key_kind}', and '{self.key.kind}' is set"
-            )
-        key = self.key.read()
-        try:
-            return Seal(key.seal().open(sealed, _bound(opened.store, opened.key_kind, opened.key_id)))
-        except (Broken, ValueError):
-            if key.id != opened.key_id:
-                raise StoreKeyWrong(
-                    f"{self.path} is sealed with the key {opened.key_id}, and {self.key.where} is {key.id}"
-                ) from None
-            raise self.corrupt() from None
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        ((schema,),) = connection.execute("PRAGMA user_version").fetchall()
+        while schema < SCHEMA:
+            if schema not in MIGRATIONS:
+                raise self.corrupt()
+            for statement in MIGRATIONS[schema].split(";"):
+                connection.execute(statement)
+            schema += 1
+        connection.execute(f"PRAGMA user_version = {SCHEMA}")
+        connection.execute("COMMIT")
 
     def _make(self) -> None:
         private_directory(os.path.dirname(self.path))
-        key = self.key.make()
+        header = Header.new(self.key)
         draft = draft_of(self.path)
         try:
             os.close(new_file(draft))
             try:
-                _fill(draft, key, self.key.kind)
+                _fill(draft, header)
             except BaseException:
                 os.unlink(draft)
                 raise
@@ -279,18 +305,12 @@ def _connected(path: str) -> sqlite3.Connection:
     )
 
 
-def _fill(path: str, key: Key, kind: str) -> None:
-    store = os.urandom(16).hex()
-    sealed = key.seal().close(os.urandom(32), _bound(store, kind, key.id))
+def _fill(path: str, header: Header) -> None:
     connection = _connected(path)
     try:
         connection.execute("PRAGMA synchronous = OFF")  # `place` syncs the whole
         connection.execute(f"PRAGMA journal_mode = {'wal' if JOURNAL == 'wal' else 'memory'}").fetchall()
         connection.executescript(f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA}; {TABLES}")
-        connection.execute("INSERT INTO header VALUES (?, ?, ?, ?)", (store, kind, key.id, sealed))
+        connection.execute("INSERT INTO header VALUES (?, ?, ?, ?, ?, ?)", header.row)
     finally:
         connection.close()
-
-
-def _bound(store: str, kind: str, key_id: str) -> bytes:
-    return about("partnerauth header", str(SCHEMA), store, kind, key_id)

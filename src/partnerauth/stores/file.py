@@ -6,28 +6,35 @@ another name, into another store, or beside other tags does not open.
 
 from __future__ import annotations
 
-import json
-import os
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from partnerauth.errors import StoreFailed
-from partnerauth.hidden import Hidden
 from partnerauth.stores.database import JOURNAL, SCHEMA, Database, Opened
 from partnerauth.stores.lock import FileLock
-from partnerauth.stores.seal import Broken, about
+from partnerauth.stores.seal import Broken
+from partnerauth.stores.sealed import Row, as_bytes, closed, opened, resealed, without_value
 from partnerauth.stores.shelf import FileShelf
 from partnerauth.stores.store import Entry, conflict, proper
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
+    from partnerauth.hidden import Hidden
     from partnerauth.stores.store import KeySource
 
-INSERT = "INSERT INTO entry (name, version, tags, sealed) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO NOTHING"
-UPDATE = "UPDATE entry SET version = ?, tags = ?, sealed = ? WHERE name = ? AND version = ?"
-SELECT = "SELECT version, tags, sealed FROM entry WHERE name = ?"
-ENTRY = about("partnerauth entry")
+# Nothing is written that was sealed with a data key of former times: each write names the generation of its seal.
+NOW = "SELECT generation FROM header"
+INSERT = (
+    "INSERT INTO entry (version, tags, sealed, name) SELECT ?, ?, ?, ? WHERE ? = (SELECT generation FROM header) "
+    "ON CONFLICT (name) DO NOTHING"
+)
+UPDATE = (
+    "UPDATE entry SET version = ?, tags = ?, sealed = ? "
+    "WHERE name = ? AND ? = (SELECT generation FROM header) AND version = ?"
+)
+SELECT = "SELECT name, version, tags, sealed FROM entry WHERE name = ?"
 ALL = "SELECT name, version, tags, sealed FROM entry ORDER BY name"
 
 
@@ -46,26 +53,29 @@ class FileStore:
     @property
     def id(self) -> str:
         """The random id in the file's header."""
-        with self._database as opened:
-            return opened.store
+        with self._database as file:
+            return file.unlocked.header.store
 
     def read(self, name: str) -> Entry | None:
         """The entry of that name, or None. Raises `StoreCorrupt` for one that is not what was written under it."""
         name = proper(name)
-        with self._database as opened:
-            rows = opened.connection.execute(SELECT, (name,)).fetchall()
-            return _entry(opened, name, *rows[0]) if rows else None
+
+        def look(file: Opened) -> Entry | None:
+            rows = file.connection.execute(SELECT, (name,)).fetchall()
+            return opened(file.unlocked, *rows[0]) if rows else None
+
+        return self._database.use(look)
 
     def write(self, name: str, value: Hidden, tags: Mapping[str, str], expected: str | None) -> Entry:
         """Put `value` there if the version there is `expected` (None: nothing); durable when this returns."""
         name = proper(name)
-        with self._database as opened:
-            entry, row = _sealed(opened, name, value, tags)
-            if expected is None:
-                changed = opened.connection.execute(INSERT, (name, *row)).rowcount
-            else:
-                changed = opened.connection.execute(UPDATE, (*row, name, expected)).rowcount
-        if not changed:
+
+        def put(file: Opened) -> Entry | None:
+            entry, row = closed(file.unlocked, name, value, tags)
+            return entry if _put(file, name, row, expected) else None
+
+        entry = self._database.use(put)
+        if entry is None:
             raise conflict(name)
         return entry
 
@@ -78,27 +88,65 @@ class FileStore:
 
     def list(self) -> list[Entry]:
         """Every entry by name, its value hidden away; each was opened, so that a tampered one raises `StoreCorrupt`."""
-        with self._database as opened:
-            rows = opened.connection.execute(ALL).fetchall()
-            entries = [_entry(opened, *row) for row in rows]
-        return [Entry(entry.name, Hidden(""), entry.version, entry.tags) for entry in entries]
+
+        def look(file: Opened) -> list[Entry]:
+            rows = file.connection.execute(ALL).fetchall()
+            return [without_value(opened(file.unlocked, *row)) for row in rows]
+
+        return self._database.use(look)
+
+    def names(self) -> tuple[str, ...]:
+        """The name of every entry, whether it can be opened or not."""
+        with self._database as file:
+            return tuple(str(name) for (name,) in file.connection.execute("SELECT name FROM entry ORDER BY name"))
 
     def forget(self, name: str) -> None:
         """Take the entry away, if there is one; its place in the file is overwritten."""
-        with self._database as opened:
-            opened.connection.execute("DELETE FROM entry WHERE name = ?", (proper(name),))
+        with self._database as file:
+            file.connection.execute("DELETE FROM entry WHERE name = ?", (proper(name),))
 
     def fingerprint(self, value: Hidden) -> str:
-        """128 bits of an HMAC under a key of this store, in hexadecimal."""
-        with self._database as opened:
-            return opened.seal.fingerprint(_bytes(value))
+        """128 bits of an HMAC under the data key, in hexadecimal."""
+        with self._database as file:
+            return file.unlocked.seal.fingerprint(as_bytes(value))
+
+    def rekey(self, source: KeySource | None, *, values: bool) -> None:
+        """Go over to the key from `source` (None: the present one), in one transaction.
+
+        With `values` there is a new data key: every value is sealed anew, the former ones are overwritten in the file,
+        and the shelf is emptied. Other processes go on: they take up the new data key when they meet it.
+        """
+        target = source or self._database.key
+        key = target.make()
+
+        def change(file: Opened) -> None:
+            connection, old = file.connection, file.unlocked
+            connection.execute("BEGIN IMMEDIATE")
+            if self._database.refreshed(file):
+                old = file.unlocked
+            new = old.renewed(key, target.kind) if values else old.rewrapped(key, target.kind)
+            header = "UPDATE header SET store = ?, key_kind = ?, key_id = ?, note = ?, generation = ?, data_key = ?"
+            connection.execute(header, new.header.row)
+            if values:
+                rows = connection.execute(ALL).fetchall()
+                again = [(resealed(old, new, *row), row[0]) for row in rows]
+                connection.executemany("UPDATE entry SET sealed = ? WHERE name = ?", again)
+                connection.execute("DELETE FROM shelf")
+            connection.execute("COMMIT")
+            file.unlocked = new
+            if JOURNAL == "wal":
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+        with self._database as file:
+            change(file)
+        self._database.key = target
 
     def check(self) -> None:
         """Make sure that the file is whole and, by a durable write of 2 kB, can be written. Raises `StoreFailed`."""
-        with self._database as opened:
-            if opened.connection.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
+        with self._database as file:
+            if file.connection.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
                 raise self._database.corrupt()
-            opened.connection.execute("UPDATE probe SET filler = randomblob(2048)")
+            file.connection.execute("UPDATE probe SET filler = randomblob(2048)")
 
     def explain(self) -> Mapping[str, str]:
         """What this store is and where it lies, for people; nothing secret. Never raises."""
@@ -110,10 +158,12 @@ class FileStore:
             "sqlite": f"{sqlite3.sqlite_version}, journal {JOURNAL}",
         }
         try:
-            store, _, key_id = self._database.peek()
+            header = self._database.peek()
         except StoreFailed as error:
             return {**facts, "state": error.message}
-        return {**facts, "id": store, "key id": key_id}
+        source = self._database.key.of(header.key_kind)
+        facts["key"] = f"{header.key_kind}: {source.where if source.kind == header.key_kind else 'another kind is set'}"
+        return {**facts, "id": header.store, "key id": header.key_id, "generation": str(header.generation)}
 
     def lock(self, name: str) -> FileLock:
         """A new lock of that name, in a directory beside the file."""
@@ -124,23 +174,13 @@ class FileStore:
         self._database.close()
 
 
-def _sealed(opened: Opened, name: str, value: Hidden, tags: Mapping[str, str]) -> tuple[Entry, tuple[str, str, bytes]]:
-    version = os.urandom(16).hex()
-    text = json.dumps(dict(tags), sort_keys=True, separators=(",", ":"))
-    sealed = opened.seal.close(_bytes(value), _bound(opened, name, version, text))
-    return Entry(name, value, version, dict(tags)), (version, text, sealed)
-
-
-def _entry(opened: Opened, name: Any, version: Any, text: Any, sealed: Any) -> Entry:
-    if not (isinstance(name, str) and isinstance(version, str) and isinstance(text, str)):
-        raise Broken("a column of another type")  # SQLite columns hold what they are given
-    value = opened.seal.open(sealed, _bound(opened, name, version, text)).decode("utf-8", "surrogatepass")
-    return Entry(name, Hidden(value), version, json.loads(text))
-
-
-def _bound(opened: Opened, name: str, version: str, text: str) -> bytes:
-    return ENTRY + opened.scope + about(name, version, text)
-
-
-def _bytes(value: Hidden) -> bytes:
-    return value.reveal().encode("utf-8", "surrogatepass")
+def _put(file: Opened, name: str, row: Row, expected: str | None) -> bool:
+    """Write a row; says whether the condition held. Raises `Broken` where it is sealed with a former data key."""
+    generation = file.unlocked.header.generation
+    if expected is None:
+        changed = file.connection.execute(INSERT, (*row, name, generation)).rowcount
+    else:
+        changed = file.connection.execute(UPDATE, (*row, name, generation, expected)).rowcount
+    if not changed and file.connection.execute(NOW).fetchone() != (generation,):
+        raise Broken("sealed with a former data key")
+    return bool(changed)

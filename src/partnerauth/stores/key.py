@@ -16,15 +16,19 @@ LENGTH = 32
 
 
 class Key:
-    """32 bytes that never print themselves; `id` tells one from another and gives nothing away."""
+    """32 bytes that never print themselves; `id` tells one from another and gives nothing away.
 
-    __slots__ = ("_bytes",)
+    `note` is what the store's header remembers, so that the source finds or makes the same key again; nothing secret.
+    """
 
-    def __init__(self, material: bytes) -> None:
+    __slots__ = ("_bytes", "note")
+
+    def __init__(self, material: bytes, note: str = "") -> None:
         """Raises `StoreKeyWrong` for any other length."""
         if len(material) != LENGTH:
             raise StoreKeyWrong(f"the key of the store has {len(material)} bytes; it should have {LENGTH}")
         self._bytes = material
+        self.note = note
 
     @property
     def id(self) -> str:
@@ -57,7 +61,11 @@ class KeyFile:
         """The path of the file."""
         return self._path
 
-    def read(self) -> Key:
+    def of(self, kind: str) -> KeyFile:
+        """Itself, whatever a header asks for."""
+        return self
+
+    def read(self, note: str = "") -> Key:
         """The key. Raises `StoreKeyWrong` where none is or it is not one, `StoreFailed` where others could read it."""
         try:
             return self._read()
@@ -112,13 +120,19 @@ class GivenKey:
     """A key that the caller holds already."""
 
     kind = "given"
-    where = "given by the program"
 
-    def __init__(self, key: Key) -> None:
+    def __init__(self, key: Key, where: str = "given by the program") -> None:
         self._key = key
+        self.where = where
 
-    def read(self) -> Key:
+    def of(self, kind: str) -> GivenKey:
+        """Itself, whatever a header asks for."""
+        return self
+
+    def read(self, note: str = "") -> Key:
         """The key."""
         return self._key
 
-    make = read
+    def make(self) -> Key:
+        """The key."""
+        return self._key

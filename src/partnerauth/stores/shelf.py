@@ -9,7 +9,7 @@ import sqlite3
 
 from partnerauth.hidden import Hidden
 from partnerauth.stores.database import JOURNAL, Database, Opened
-from partnerauth.stores.seal import Broken, about
+from partnerauth.stores.seal import Broken
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 # As bytes and a number whatever lies there, so that a damaged row is read and erased like any other.
 SELECT = "SELECT CAST(ends AS INTEGER), CAST(sealed AS BLOB) FROM shelf WHERE key = ?"
-SHELF = about("partnerauth shelf")
 UPSERT = "INSERT OR REPLACE INTO shelf (key, ends, sealed) VALUES (?, ?, ?)"
 
 
@@ -42,15 +41,18 @@ class FileShelf:
         Raises `StoreFailed` where the file as a whole cannot be used.
         """
         with self._database as opened:
-            rows = opened.connection.execute(SELECT, (key,)).fetchall()
-            if not rows:
-                return None
-            ends, sealed = rows[0]
-            try:
-                text = opened.seal.open(sealed, _bound(opened, key, ends))
-            except Broken:
-                _erase(opened, key)
-                return None
+            while True:
+                rows = opened.connection.execute(SELECT, (key,)).fetchall()
+                if not rows:
+                    return None
+                ends, sealed = rows[0]
+                try:
+                    text = opened.unlocked.seal.open(sealed, opened.unlocked.bound_token(key, ends))
+                    break
+                except Broken:
+                    if not self._database.refreshed(opened):
+                        _erase(opened, key)
+                        return None
         return Hidden(text.decode("utf-8", "surrogatepass")) if now.timestamp() < ends else None
 
     def put(self, key: str, value: Hidden, ends: datetime, now: datetime) -> None:
@@ -58,7 +60,7 @@ class FileShelf:
         moment = int(ends.timestamp())
         with self._database as opened:
             text = value.reveal().encode("utf-8", "surrogatepass")
-            sealed = opened.seal.close(text, _bound(opened, key, moment))
+            sealed = opened.unlocked.seal.close(text, opened.unlocked.bound_token(key, moment))
             connection = opened.connection
             if JOURNAL == "wal":  # a lost row costs one request; with a rollback journal it might cost the file
                 connection.execute("PRAGMA synchronous = NORMAL")
@@ -87,10 +89,6 @@ class FileShelf:
     def close(self) -> None:
         """Let go of the file; it is opened again when used again."""
         self._database.close()
-
-
-def _bound(opened: Opened, key: str, ends: int) -> bytes:
-    return SHELF + opened.scope + about(key, str(ends))
 
 
 def _erase(opened: Opened, key: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from partnerauth.errors import Misconfigured, StoreConflict
 
@@ -78,7 +78,7 @@ class KeySource(Protocol):
 
     @property
     def kind(self) -> str:
-        """What stands in the store's header: `file`, `given` and so on."""
+        """What stands in the store's header: `file`, `passphrase`, `keyring`, `vault`, `given`."""
         ...
 
     @property
@@ -86,12 +86,19 @@ class KeySource(Protocol):
         """Where the key lies, for people; nothing secret."""
         ...
 
-    def read(self) -> Key:
-        """The key. Raises `StoreKeyWrong` where there is none or it is not one, `StoreFailed` where it is not safe."""
+    def of(self, kind: str) -> KeySource:
+        """The source to ask where a header names this kind: itself, unless it stands for several."""
+        ...
+
+    def read(self, note: str = "") -> Key:
+        """The key; `note` is what the header remembers of its making.
+
+        Raises `StoreKeyWrong` where there is none or it is not one, `StoreFailed` where it is not safe.
+        """
         ...
 
     def make(self) -> Key:
-        """The key, made first if there is none. Raises as `read`, and `StoreUnwritable`."""
+        """The key for a new header, made first if there is none. Raises as `read`, and `StoreUnwritable`."""
         ...
 
 
@@ -149,6 +156,23 @@ class SecretStore(Protocol):
 
     def lock(self, name: str) -> Lock:
         """A new lock of that name, any text; it excludes every other lock of the same store and name."""
+        ...
+
+
+@runtime_checkable
+class SealingStore(SecretStore, Protocol):
+    """A store whose values lie sealed, so that it has a key and can tell each entry's damage by itself."""
+
+    def names(self) -> tuple[str, ...]:
+        """The name of every entry, whether it can be opened or not. Raises `StoreFailed`."""
+        ...
+
+    def rekey(self, source: KeySource | None, *, values: bool) -> None:
+        """Go over to the key from `source` (None: the present one), in one transaction while others go on working.
+
+        With `values` every value is sealed anew with a new data key, and the shelf is emptied. Raises `StoreFailed`;
+        the former key then still opens the store.
+        """
         ...
 
 

@@ -58,15 +58,6 @@ def test_a_person_without_a_second_factor_signs_in_without(service: Service, bro
     assert amr(service, browser) == ["pwd"]
 
 
-def test_a_demanded_second_factor_that_was_never_enrolled(browser: Browser) -> None:
-    """entra.md 5.1, `amr_values=mfa`, and 9: 50079, a page; the application hears nothing."""
-    browser.open(AUTHORIZE, **ASKED, amr_values="mfa")
-    browser.sign_in(JOHN)
-
-    assert browser.page.status == 400
-    assert "AADSTS50079: " in browser.text
-
-
 def test_what_is_wrong_is_said_on_the_page(service: Service, browser: Browser) -> None:
     browser.open(AUTHORIZE, **ASKED)
     browser.submit(login="nobody@contoso.com")

@@ -10,7 +10,18 @@ from typing import Any
 import msgspec
 
 from partnerauth.emulator.address import Arrival
-from partnerauth.emulator.control import people, records, things, times
+from partnerauth.emulator.control import (
+    barriers,
+    consents,
+    faults,
+    people,
+    records,
+    registrations,
+    rules,
+    snapshots,
+    things,
+    times,
+)
 from partnerauth.emulator.control.openapi import document
 from partnerauth.emulator.control.route import ROOT, Call, Emulated, Problem, Route
 from partnerauth.messages import Request, Response
@@ -144,5 +155,11 @@ ROUTES: tuple[Route, ...] = (
     *times.ROUTES,
     *people.ROUTES,
     *things.ROUTES,
+    *registrations.ROUTES,
+    *consents.ROUTES,
+    *rules.ROUTES,
     *records.ROUTES,
+    *faults.ROUTES,
+    *barriers.ROUTES,
+    *snapshots.ROUTES,
 )

@@ -11,7 +11,10 @@ from urllib.parse import unquote
 
 import msgspec
 
+from partnerauth.emulator.barriers import Barriers
+from partnerauth.emulator.faults import Faults
 from partnerauth.emulator.journal import Journal
+from partnerauth.emulator.snapshot import Snapshots
 from partnerauth.emulator.world import World
 
 ROOT = "/_emulator"
@@ -28,6 +31,25 @@ class Emulated(Protocol):
     @property
     def journal(self) -> Journal:
         """What was asked of it."""
+        ...
+
+    @property
+    def faults(self) -> Faults:
+        """Which requests are struck."""
+        ...
+
+    @property
+    def barriers(self) -> Barriers:
+        """Where requests are held."""
+        ...
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """What the world was at some moments."""
+        ...
+
+    def reset(self) -> None:
+        """Make the world what it was in the beginning. Raises ValueError where nobody knows how it began."""
         ...
 
 

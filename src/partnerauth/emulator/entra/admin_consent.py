@@ -30,7 +30,7 @@ def admin_consent(turn: Turn, segment: str, dialect: Dialect) -> Later:
     registration = client(turn.world, turn.query["client_id"], where)
     redirect, platform = chosen(registration, turn.query.get("redirect_uri", ""), Dialect.V1)
     if dialect is Dialect.V2:
-        wanted = tuple(by_scope(turn.query["scope"].split())[1])
+        wanted = tuple(by_scope(turn.world, turn.query["scope"].split())[1])
     else:
         wanted = tuple(Wanted(api, "") for api in registration.permissions)
     visit = Visit(

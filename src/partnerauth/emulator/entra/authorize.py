@@ -21,6 +21,7 @@ from partnerauth.emulator.entra.refuse import Denied, shown
 from partnerauth.emulator.entra.reply import answered, deliver, refusal_fields, refused
 from partnerauth.emulator.entra.sign_in import begin
 from partnerauth.emulator.entra.turn import Later, Turn
+from partnerauth.emulator.rules.access import Channel
 from partnerauth.emulator.world import Registration
 from partnerauth.errors import InvalidRequest
 from partnerauth.oauth.authorize import AuthorizeRequest
@@ -45,11 +46,12 @@ def authorize(turn: Turn, segment: str, dialect: Dialect) -> Later:
     mode = _mode(asked)
     try:
         _check(turn, asked, registration)
-        wanted, demand = _wanted(asked, registration), Demand.read(asked.claims)
+        wanted, demand = _wanted(turn, asked, registration), Demand.read(asked.claims)
         max_age = _max_age(asked)
     except Denied as denied:
         fields = refusal_fields(turn, denied, asked.state)
         return partial(deliver, turn, redirect, mode, fields)
+    named = bool(asked.resource) or dialect is Dialect.V2
     visit = Visit(
         browser=b"",
         segment=where.segment,
@@ -58,6 +60,8 @@ def authorize(turn: Turn, segment: str, dialect: Dialect) -> Later:
         finish=answered,
         refuse=refused,
         wanted=wanted,
+        resources=frozenset(one.api for one in wanted[: 1 if asked.resource else None]) if named else frozenset(),
+        channel=Channel.NATIVE if platform == "public" else Channel.BROWSER,
         asked=asked,
         redirect=redirect,
         mode=mode,
@@ -65,11 +69,12 @@ def authorize(turn: Turn, segment: str, dialect: Dialect) -> Later:
         hint=asked.login_hint[:200] if asked.prompt != "select_account" else "",
         needs_mfa=demand.mfa or "mfa" in re.split(r"[ ,]+", asked.amr_values),
         acrs=demand.acrs,
+        optional=demand.identity,
         ask_consent=asked.prompt in ("consent", "admin_consent"),
         for_all=asked.prompt == "admin_consent",
     )
     session = session_of(turn)
-    stale = session is not None and max_age is not None and turn.now - session.at > max_age
+    stale = session is not None and max_age is not None and turn.now - session.who.at > max_age
     return begin(
         turn,
         visit,
@@ -124,14 +129,14 @@ def _check_challenge(asked: AuthorizeRequest) -> None:
         raise Denied(501491, "The size of the code challenge must be 43 to 128 characters.")
 
 
-def _wanted(asked: AuthorizeRequest, registration: Registration) -> tuple[Wanted, ...]:
+def _wanted(turn: Turn, asked: AuthorizeRequest, registration: Registration) -> tuple[Wanted, ...]:
     """What consent is needed for: in v1 all that the registration lists, in v2 what the scope names."""
     if asked.dialect is Dialect.V2:
-        return tuple(by_scope(asked.scope)[1])
+        return tuple(by_scope(turn.world, asked.scope)[1])
     listed = tuple(Wanted(api, "") for api in registration.permissions)
     if not asked.resource:
         return listed
-    wanted = by_resource(asked.resource)
+    wanted = by_resource(turn.world, asked.resource)
     if wanted.api not in registration.permissions:
         raise Denied(
             650057,

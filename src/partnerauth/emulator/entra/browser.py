@@ -9,7 +9,8 @@ import base64
 from dataclasses import replace
 from datetime import timedelta
 
-from partnerauth.emulator.entra.ledger import Authentication, Visit, digest, remember
+from partnerauth.emulator.entra.directory import place
+from partnerauth.emulator.entra.ledger import Authentication, Session, Visit, digest, lives, remember
 from partnerauth.emulator.entra.turn import Later, Turn
 from partnerauth.messages import Response
 
@@ -28,26 +29,44 @@ def browser_of(turn: Turn) -> tuple[bytes, str]:
     return digest(value), f"{BROWSER}={value}; {ATTRIBUTES}"
 
 
-def session_of(turn: Turn) -> Authentication | None:
+def session_of(turn: Turn) -> Session | None:
     """Who is signed in in this browser, if anybody."""
     value = turn.cookies.get(SESSION, "")
     return turn.ledger.session(value, turn.world, SESSION_LIFETIME) if value else None
 
 
+def accounts_of(turn: Turn, browser: bytes, first: Session | None) -> tuple[Authentication, ...]:
+    """All who signed in in this browser and did not sign out, the one of the session first."""
+    known = turn.ledger.accounts.get(browser, {})
+    others = [who for who in known.values() if lives(turn.world, who, SESSION_LIFETIME)]
+    return (*((first.who,) if first else ()), *(who for who in others if not first or who.person != first.who.person))
+
+
 def signed_in(turn: Turn, visit: Visit, later: Later) -> Later:
     """`later`, and a new session in this browser where the person proved anew who they are."""
-    if not visit.new_session or visit.password_at is None:
+    tenant = place(turn.world, visit.segment).tenant
+    client = {visit.client: tenant.id if tenant else visit.tenant}
+    if not visit.new_session or visit.first_at is None:
+        session = session_of(turn)
+        if session is not None:
+            session.clients |= client
         return later
-    turn.ledger.sessions.pop(digest(turn.cookies.get(SESSION, "")), None)
-    value = _random(turn)
-    who = Authentication(visit.tenant, visit.person, ("pwd", "mfa") if visit.mfa else ("pwd",), visit.password_at)
-    remember(turn.ledger.sessions, digest(value), who)
+    former = turn.ledger.sessions.pop(digest(turn.cookies.get(SESSION, "")), None)
+    value, who = _random(turn), visit.who()
+    if former is not None and former.who.person == who.person:
+        client = former.clients | client
+    remember(turn.ledger.sessions, digest(value), Session(who, visit.sid, client))
+    if visit.browser:
+        known = turn.ledger.accounts.pop(visit.browser, {})
+        known[who.person] = who
+        remember(turn.ledger.accounts, visit.browser, known)
     return welcomed(later, f"{SESSION}={value}; {ATTRIBUTES}")
 
 
 def signed_out(turn: Turn, response: Response) -> Response:
     """`response`, and nobody signed in in this browser any more."""
     turn.ledger.sessions.pop(digest(turn.cookies.get(SESSION, "")), None)
+    turn.ledger.accounts.pop(browser_of(turn)[0], None)
     return _with_cookie(response, f"{SESSION}=; {ATTRIBUTES}; Max-Age=0")
 
 

@@ -18,6 +18,7 @@ from partnerauth.emulator.entra.refuse import Denied
 from partnerauth.emulator.entra.reply import log_refusal
 from partnerauth.emulator.entra.sign_in import begin
 from partnerauth.emulator.entra.turn import Later, Turn
+from partnerauth.emulator.rules.access import Channel
 from partnerauth.messages import Response
 
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -43,7 +44,7 @@ def device_code(turn: Turn, segment: str, dialect: Dialect) -> Later:
         raise Denied(901002, "The 'resource' request parameter is not supported.")
     where = place(turn.world, segment)
     registration = client(turn.world, fields["client_id"], where)
-    words, wanted = _asked(fields, v1)
+    words, wanted = _asked(turn, fields, v1)
     code = opaque(turn.world, DEVICE_CODE_BYTES)
     user_code = "".join(ALPHABET[byte % len(ALPHABET)] for byte in turn.world.bytes(USER_CODE_LENGTH))
     device = Device(user_code, registration.id, dialect, where.segment, wanted, words, turn.now)
@@ -85,16 +86,18 @@ def device_page(turn: Turn, segment: str, dialect: Dialect) -> Later:
         finish=_approved,
         refuse=_declined,
         wanted=(device.wanted,) if device.wanted else (),
+        resources=frozenset({device.wanted.api}) if device.wanted else frozenset(),
+        channel=Channel.DEVICE_CODE,
         device=name,
     )
     return begin(turn, visit, choosing=True)
 
 
-def _asked(fields: dict[str, str], v1: bool) -> tuple[frozenset[str], Wanted | None]:
+def _asked(turn: Turn, fields: dict[str, str], v1: bool) -> tuple[frozenset[str], Wanted | None]:
     scope = fields.get("scope", "").split()
     if v1:
-        return frozenset(scope) & frozenset(OIDC_WORDS), by_resource(fields["resource"])
-    words, wanted = by_scope(scope)
+        return frozenset(scope) & frozenset(OIDC_WORDS), by_resource(turn.world, fields["resource"])
+    words, wanted = by_scope(turn.world, scope)
     return words, one_of(wanted)
 
 

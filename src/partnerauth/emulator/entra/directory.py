@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from partnerauth.cloud import DOMAIN, GUID, SHARED_TENANTS
 from partnerauth.emulator.entra.ledger import Authentication, people
 from partnerauth.emulator.entra.refuse import Denied, shown
+from partnerauth.emulator.principals import principal
+from partnerauth.emulator.rules.spreading import known
 from partnerauth.emulator.world import AGENTS, Person, Registration, Role, Tenant, World
 
 CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad"
@@ -79,20 +81,22 @@ def directory(world: World, name: str) -> Tenant | None:
 def client(world: World, client_id: str, where: Place) -> Registration:
     """The app registration as seen from a place.
 
-    Raises `Denied` 700016 where there is none, 7000112 where it is disabled, 50194 for an app of one tenant on a shared
+    Raises `Denied` 700016 where there is none, or none is known yet, 7000112 where it is disabled, also in the
+    tenant alone, 7000229 where the tenant removed it, 50194 for an app of one tenant on a shared
     address, 9002332 on `consumers`.
     """
     registration = world.registrations.get(client_id.strip().lower())
     tenant = where.tenant
     foreign = registration is not None and tenant is not None and registration.tenant != tenant.id
-    if registration is None or (foreign and not registration.multi_tenant):
+    new = registration is not None and not known(world, "registration", registration.id)
+    if registration is None or new or (foreign and not registration.multi_tenant):
         raise Denied(
             700016,
             f"Application with identifier '{shown(client_id)}' was not found in the directory"
             f" '{shown(tenant.name if tenant else where.segment)}'.",
         )
     if not registration.enabled:
-        raise Denied(7000112, f"Application '{registration.id}'({shown(registration.name)}) is disabled.")
+        raise _disabled(registration)
     if where.segment == "consumers":
         raise Denied(9002332, f"Application '{registration.id}' is for work and school accounts only.")
     if tenant is None and not registration.multi_tenant:
@@ -101,7 +105,25 @@ def client(world: World, client_id: str, where: Place) -> Registration:
             f"Application '{registration.id}'({shown(registration.name)}) is not configured as a multi-tenant"
             " application. Usage of the shared endpoint is not supported for such applications.",
         )
+    if tenant is not None:
+        check_principal(world, tenant, registration)
     return registration
+
+
+def check_principal(world: World, tenant: Tenant, registration: Registration) -> None:
+    """Raises `Denied` 7000112 where an administrator of the tenant switched the application off.
+
+    7000229 where they removed it.
+    """
+    found = principal(world, tenant, registration.id)
+    if found is not None and not found.enabled:
+        raise _disabled(registration)
+    if found is None and registration.id in tenant.principals:
+        raise Denied(7000229, f"The client application '{registration.id}' is missing service principal in the tenant.")
+
+
+def _disabled(registration: Registration) -> Denied:
+    return Denied(7000112, f"Application '{registration.id}'({shown(registration.name)}) is disabled.")
 
 
 def appearing(world: World, who: Authentication, where: Place) -> tuple[Tenant, Tenant, Person]:

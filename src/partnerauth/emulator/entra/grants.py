@@ -8,12 +8,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from partnerauth.cloud import Dialect
 from partnerauth.emulator.entra.claims import Demand
-from partnerauth.emulator.entra.directory import Place, appearing, client
+from partnerauth.emulator.entra.conditions import MFA_NOW, admit
+from partnerauth.emulator.entra.directory import Place, appearing, check_principal, client
 from partnerauth.emulator.entra.issue import (
     PREFIX,
     SPA_REFRESH_LIFETIME,
@@ -21,10 +22,12 @@ from partnerauth.emulator.entra.issue import (
     app_claims,
     client_info,
     id_claims,
+    lifetime,
     refresh_token,
     user_claims,
 )
 from partnerauth.emulator.entra.ledger import Authentication, Code, Refresh, digest
+from partnerauth.emulator.entra.on_behalf import behind, put_through
 from partnerauth.emulator.entra.passwords import password_sign_in
 from partnerauth.emulator.entra.permissions import (
     DEFAULT,
@@ -36,16 +39,17 @@ from partnerauth.emulator.entra.permissions import (
     by_scope,
     one_of,
 )
-from partnerauth.emulator.entra.proof import proven
+from partnerauth.emulator.entra.proof import PUBLIC, proven
+from partnerauth.emulator.entra.refreshing import check_refresh
 from partnerauth.emulator.entra.refuse import Denied
 from partnerauth.emulator.entra.turn import Turn
 from partnerauth.emulator.principals import principal
-from partnerauth.emulator.world import Registration
+from partnerauth.emulator.rules.access import Channel, Situation
+from partnerauth.emulator.world import Person, Registration, Tenant
 from partnerauth.oauth.exchange import TokenRequest
-from partnerauth.oauth.grants import AppItself, AuthorizationCode, DeviceCode, Password, RefreshToken
+from partnerauth.oauth.grants import AppItself, AuthorizationCode, DeviceCode, OnBehalfOf, Password, RefreshToken
 
 CODE_LIFETIME = timedelta(minutes=10)
-REFRESH_IDLE = timedelta(days=90)
 DEVICE_LIFETIME = timedelta(seconds=900)
 
 
@@ -75,6 +79,8 @@ class Attempt:
                 return self._for_device_code(registration, grant)
             case Password() as grant:
                 return self._for_password(registration, grant)
+            case OnBehalfOf() as grant:
+                return self._on_behalf(registration, grant)
 
     def _for_itself(self, registration: Registration) -> Issued:
         tenant = self.where.tenant
@@ -90,8 +96,9 @@ class Attempt:
             raise Denied(70011, "The scope must be one resource with '/.default' at its end for this grant.")
         self.resource = wanted.audience
         turn = self.turn
-        claims = app_claims(turn.world, turn.now, tenant, registration, wanted.audience, acr)
-        return Issued(self.asked.dialect, turn.now, wanted.audience, (), claims)
+        lives = lifetime(turn.world)
+        claims = app_claims(turn.world, turn.now, tenant, registration, wanted.audience, acr, lives)
+        return Issued(self.asked.dialect, turn.now, wanted.audience, (), claims, lifetime=lives)
 
     def _for_code(self, registration: Registration, grant: AuthorizationCode) -> Issued:
         text, now = grant.code.reveal(), self.turn.now
@@ -125,9 +132,19 @@ class Attempt:
                 70000, "The provided resource does not match the one the authorization code was requested for."
             )
         ends = now + SPA_REFRESH_LIFETIME if code.platform == "spa" else None
-        record = Refresh(code.who, code.client, code.platform, wanted, words | code.words, code.acrs, now, ends)
+        record = Refresh(
+            code.who, code.client, code.platform, wanted, words | code.words, code.acrs, now, ends, acr != PUBLIC,
+            channel=code.channel,
+        )  # fmt: skip
         issued = self._for_user(
-            registration, acr, record, wanted, words | code.words, nonce=code.nonce, with_auth_time=code.with_auth_time
+            registration,
+            acr,
+            record,
+            wanted,
+            words | code.words,
+            nonce=code.nonce,
+            optional=code.optional,
+            sid=code.sid,
         )
         code.spent = True
         return issued
@@ -144,31 +161,13 @@ class Attempt:
         if record.client != registration.id:
             raise Denied(70000, "The refresh token was issued to another client.")
         _, _, person = appearing(self.turn.world, record.who, Place("organizations", None))
-        if person.valid_from is not None and record.issued < person.valid_from:
-            raise Denied(
-                50173,
-                "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might"
-                " have changed or reset their password. The grant was issued on"
-                f" '{_iso(record.issued)}' and the TokensValidFrom date for this user is '{_iso(person.valid_from)}'.",
-            )
-        if record.ends is not None and now >= record.ends:
-            raise Denied(
-                700084, "The refresh token was issued to a single page app and has a fixed lifetime of 24 hours."
-            )
-        if now - record.issued >= REFRESH_IDLE:
-            raise Denied(
-                700082,
-                "The refresh token has expired due to inactivity. The token was issued on"
-                f" {_iso(record.issued)} and was inactive for 90.00:00:00.",
-            )
+        check_refresh(self.turn, record, person)
         self._check_origin(record.platform, with_challenge=True)
         words, wanted = self._wanted((record.wanted,) if record.wanted else ())
         if not self.asked.scope and not self._v1:
             words = record.words
-        renewed = Refresh(
-            record.who, record.client, record.platform, wanted, record.words | words, record.acrs, now, record.ends
-        )
-        return self._for_user(registration, acr, renewed, wanted, words, refreshing=True)
+        renewed = replace(record, wanted=wanted, words=record.words | words, issued=now)
+        return self._for_user(registration, acr, renewed, wanted, words, spent=record)
 
     def _for_device_code(self, registration: Registration, grant: DeviceCode) -> Issued:
         acr = proven(self.turn, self.where, registration, self.asked)
@@ -183,7 +182,10 @@ class Attempt:
             raise Denied(70016, "OAuth 2.0 device flow error. Authorization is pending. Continue polling.")
         self._known(device.who)
         words, wanted = self._wanted((device.wanted,) if device.wanted else ())
-        record = Refresh(device.who, device.client, "public", wanted, words | device.words, (), self.turn.now)
+        record = Refresh(
+            device.who, device.client, "public", wanted, words | device.words, (), self.turn.now,
+            confidential=acr != PUBLIC, channel=Channel.DEVICE_CODE,
+        )  # fmt: skip
         issued = self._for_user(registration, acr, record, wanted, words | device.words)
         device.spent = True
         return issued
@@ -200,7 +202,20 @@ class Attempt:
         acr = proven(self.turn, self.where, registration, self.asked)
         words, wanted = self._wanted()
         self.who = password_sign_in(self.turn, self.where, grant)
-        record = Refresh(self.who, registration.id, "", wanted, words, (), self.turn.now)
+        record = Refresh(
+            self.who, registration.id, "", wanted, words, (), self.turn.now,
+            confidential=acr != PUBLIC, channel=Channel.PASSWORD,
+        )  # fmt: skip
+        return self._for_user(registration, acr, record, wanted, words)
+
+    def _on_behalf(self, registration: Registration, grant: OnBehalfOf) -> Issued:
+        acr = proven(self.turn, self.where, registration, self.asked)
+        if acr == PUBLIC:
+            raise Denied(7000218)
+        who, acrs = behind(self.turn, self.where, registration, grant.assertion)
+        self._known(who)
+        words, wanted = self._wanted()
+        record = Refresh(who, registration.id, "", wanted, words, acrs, self.turn.now, confidential=True)
         return self._for_user(registration, acr, record, wanted, words)
 
     @property
@@ -217,14 +232,14 @@ class Attempt:
         """What is asked for: words of OpenID Connect, and one API; `before` is what the grant was made for."""
         fallback = before[0] if before else None
         if self._v1:
-            wanted = by_resource(self.asked.resource) if self.asked.resource else fallback
+            wanted = by_resource(self.turn.world, self.asked.resource) if self.asked.resource else fallback
             if wanted is None:
                 raise Denied(900144, "The request body must contain the following parameter: 'resource'.")
             self.resource = wanted.audience
             return frozenset(self.asked.scope) & frozenset(OIDC_WORDS), wanted
         if not self.asked.scope and not isinstance(self.asked.grant, (AuthorizationCode, RefreshToken, DeviceCode)):
             raise Denied(900144, "The request body must contain the following parameter: 'scope'.")
-        words, several = by_scope(self.asked.scope)
+        words, several = by_scope(self.turn.world, self.asked.scope)
         wanted = one_of(several) or fallback
         self.resource = wanted.audience if wanted else ""
         return words, wanted
@@ -251,38 +266,64 @@ class Attempt:
         words: frozenset[str],
         *,
         nonce: str = "",
-        with_auth_time: bool = False,
-        refreshing: bool = False,
+        optional: frozenset[str] = frozenset(),
+        sid: str = "",
+        spent: Refresh | None = None,
     ) -> Issued:
         turn, dialect, who = self.turn, self.asked.dialect, record.who
         tenant, _, person = appearing(turn.world, who, self.where)
+        check_principal(turn.world, tenant, registration)
         demand = Demand.read(self.asked.claims)
         if demand.mfa and not who.mfa:
-            raise Denied(
-                50076,
-                "Due to a configuration change made by your administrator, or because you moved to a new location, you"
-                " must use multi-factor authentication to access the resource.",
-                claims=self.asked.claims,
-            )
+            raise Denied(50076, MFA_NOW, claims=self.asked.claims)
+        self._admit(registration, record, wanted, tenant, person, spent)
         acrs = tuple(dict.fromkeys((*record.acrs, *demand.acrs)))
         if wanted is None:
             wanted = Wanted(GRAPH, "https://graph.microsoft.com", prefixed=False)
             names = {"openid", "profile", "email"} & words
         else:
-            names = allowed(registration, tenant, person.id, wanted)
-        access = user_claims(turn.world, turn.now, who, tenant, person, registration, wanted.audience, acr, names, acrs)
+            names = allowed(turn.world, registration, tenant, person.id, wanted)
+        capable = demand.capable and wanted.api == GRAPH and turn.world.measures.continuous_access
+        lives = lifetime(turn.world, capable=capable)
+        access = user_claims(
+            turn.world, turn.now, who, tenant, person, registration, wanted.audience, acr, names, acrs, lives,
+            capable=capable,
+        )  # fmt: skip
         identity = None
         if "openid" in words:
             identity = id_claims(
                 dialect, turn.base, turn.now, who, tenant, person, registration.id, words, nonce=nonce,
-                with_auth_time=with_auth_time,
+                optional=optional | demand.identity, sid=sid,
             )  # fmt: skip
         scope = tuple(sorted(names)) if self._v1 else self._v2_scope(wanted, names, words)
-        refresh = refresh_token(turn.world, record) if self._with_refresh_token(record, refreshing) else None
+        refresh = (
+            refresh_token(turn.world, record)
+            if self._with_refresh_token(record, refreshing=spent is not None)
+            else None
+        )
         extra = {"client_info": client_info(who)} if self.asked.client_info else {}
-        return Issued(dialect, turn.now, wanted.audience, scope, access, identity, refresh, extra)
+        return Issued(dialect, turn.now, wanted.audience, scope, access, identity, refresh, extra, lives)
 
-    def _with_refresh_token(self, record: Refresh, refreshing: bool) -> bool:
+    def _admit(
+        self,
+        registration: Registration,
+        record: Refresh,
+        wanted: Wanted | None,
+        tenant: Tenant,
+        person: Person,
+        spent: Refresh | None,
+    ) -> None:
+        """Raises `Denied` for what the tenant's policies demand and the sign-in has not."""
+        api = wanted.api if wanted else GRAPH
+        situation = Situation(tenant, person, registration.id, frozenset({api}), record.channel)
+        try:
+            admit(self.turn, situation, record.who, issued=spent.issued if spent else None, v1=self._v1)
+        except Denied as denied:
+            if isinstance(self.asked.grant, OnBehalfOf):
+                put_through(self.turn, denied, situation)
+            raise
+
+    def _with_refresh_token(self, record: Refresh, *, refreshing: bool) -> bool:
         if self._v1:
             omitted = self.turn.world.policies.holds("refresh_omits_refresh_token", self.turn.now)
             return not (refreshing and omitted)
@@ -303,7 +344,3 @@ def _verified(code: Code, grant: AuthorizationCode) -> bool:
         hashed = hashlib.sha256(verifier.encode("utf-8", "surrogatepass")).digest()
         expected = base64.urlsafe_b64encode(hashed).rstrip(b"=").decode()
     return hmac.compare_digest(expected.encode("utf-8", "surrogatepass"), code.challenge.encode())
-
-
-def _iso(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.0000000Z")

@@ -59,6 +59,7 @@ button { font: inherit; min-width: 6.75rem; padding: .35rem .75rem; border: 1px 
 button.second { background: transparent; color: inherit; border-color: var(--line); }
 button.wide { width: 100%; text-align: left; margin: 0 0 .5rem; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+.number { font-size: 3rem; text-align: center; font-variant-numeric: tabular-nums; }
 .wrong { color: var(--wrong); }
 .soft, footer { color: var(--soft); font-size: .85rem; }
 dt { font-weight: 600; }
@@ -70,12 +71,14 @@ footer { max-width: 27.5rem; margin-top: 1rem; text-align: center; }
 SUBMIT = "document.forms[0].submit();"
 """The only script of all pages: it sends the form of `response_mode=form_post`."""
 
+AGAIN = '<meta http-equiv="refresh" content="3; url={url}">\n'
+
 DOCUMENT = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
+{again}<title>{title}</title>
 <style>{style}</style>
 </head>
 <body>
@@ -92,8 +95,13 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def page(title: str, body: Html, *, status: int = 200, targets: str = "'self'", submit: bool = False) -> Response:
-    """A page. `targets` says where its forms may go; with `submit` its form goes there at once."""
+def page(
+    title: str, body: Html, *, status: int = 200, targets: str = "'self'", submit: bool = False, again: str = ""
+) -> Response:
+    """A page. `targets` says where its forms may go; with `submit` its form goes there at once.
+
+    `again` is where the page looks by itself, without a script, for what comes next.
+    """
     policy = [
         "default-src 'none'",
         f"style-src {_hash(STYLE)}",
@@ -109,4 +117,6 @@ def page(title: str, body: Html, *, status: int = 200, targets: str = "'self'", 
         ("Referrer-Policy", "strict-origin-when-cross-origin"),
     )
     script = Html(f"<script>{SUBMIT}</script>\n") if submit else Html("")
-    return Response.html(status, fill(DOCUMENT, title=title, style=Html(STYLE), body=body, script=script), headers)
+    refresh = fill(AGAIN, url=again) if again else Html("")
+    document = fill(DOCUMENT, title=title, style=Html(STYLE), body=body, script=script, again=refresh)
+    return Response.html(status, document, headers)

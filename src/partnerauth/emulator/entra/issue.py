@@ -37,6 +37,13 @@ PREFIX = "emulated."
 MARK = {"xms_emulated": True}
 """The private claim in every token of an emulator."""
 LIFETIME = timedelta(seconds=3600)
+"""Of an id_token; of an access token where the world says nothing else."""
+LONG_LIVED = timedelta(hours=2)
+"""From this lifetime on, a token comes with the moment to renew it."""
+CAPABLE_LIFETIME = timedelta(hours=24)
+AT_RANDOM = 1801
+"""60 to 90 minutes: so many seconds more at most."""
+HINT = "O."
 REFRESH_BYTES = 900
 CODE_BYTES = 450
 SPA_REFRESH_LIFETIME = timedelta(hours=24)
@@ -54,21 +61,26 @@ class Issued:
     access: dict[str, Any]
     identity: dict[str, Any] | None = None
     refresh: Hidden | None = None
-    extra: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+    lifetime: timedelta = LIFETIME
 
     def write(self) -> Response:
         """The answer of the token endpoint."""
         keys = signing_keys()
+        extra = dict(self.extra)
+        if self.lifetime >= LONG_LIVED:
+            half = int(self.lifetime.total_seconds()) // 2
+            extra["refresh_in"] = str(half) if self.dialect is Dialect.V1 else half
         tokens = TokenSet(
             access_token=Hidden(keys.sign(self.access)),
             received_at=self.at,
-            expires_at=self.at + LIFETIME,
+            expires_at=self.at + self.lifetime,
             refresh_token=self.refresh,
             id_token=Hidden(keys.sign(self.identity)) if self.identity is not None else None,
             resource=self.audience,
             scope=self.scope,
         )
-        return Response.json(200, tokens.write(self.dialect, **self.extra), (("x-ms-clitelem", "1,0,0,,"),))
+        return Response.json(200, tokens.write(self.dialect, **extra), (("x-ms-clitelem", "1,0,0,,"),))
 
 
 def opaque(world: World, count: int) -> str:
@@ -83,13 +95,21 @@ def refresh_token(world: World, record: Refresh) -> Hidden:
     return Hidden(text)
 
 
+def lifetime(world: World, *, capable: bool = False) -> timedelta:
+    """How long an access token lives: as the world says, or at random; a day where it can be refused at any moment."""
+    if capable:
+        return CAPABLE_LIFETIME
+    lasts = world.measures.access_tokens_last
+    return lasts or LIFETIME + timedelta(seconds=int.from_bytes(world.bytes(4)) % AT_RANDOM)
+
+
 def v1_issuer(tid: str) -> str:
     """The issuer of version 1.0, whatever address the service was asked at."""
     return STS.format(tid=tid)
 
 
 def app_claims(
-    world: World, at: datetime, tenant: Tenant, registration: Registration, audience: str, acr: str
+    world: World, at: datetime, tenant: Tenant, registration: Registration, audience: str, acr: str, lives: timedelta
 ) -> dict[str, Any]:
     """The access token of an application for itself."""
     itself = install(world, tenant, registration.id).id
@@ -97,7 +117,7 @@ def app_claims(
     return {
         "aud": audience,
         "iss": v1_issuer(tenant.id),
-        **_times(at),
+        **_times(at, lives),
         "appid": registration.id,
         "appidacr": acr,
         "idp": v1_issuer(tenant.id),
@@ -122,12 +142,15 @@ def user_claims(
     acr: str,
     names: Iterable[str],
     acrs: tuple[str, ...] = (),
+    lives: timedelta = LIFETIME,
+    *,
+    capable: bool = False,
 ) -> dict[str, Any]:
     """The access token of an application for a person. `amr` is that of the sign-in, however long ago it was."""
     claims = {
         "aud": audience,
         "iss": v1_issuer(tenant.id),
-        **_times(at),
+        **_times(at, lives),
         "acr": "1",
         "amr": list(who.amr),
         "appid": registration.id,
@@ -151,6 +174,8 @@ def user_claims(
         claims["idp"] = v1_issuer(who.tenant)
     if acrs:
         claims["acrs"] = list(acrs)
+    if capable:
+        claims["xms_cc"] = ["cp1"]
     return claims
 
 
@@ -166,7 +191,8 @@ def id_claims(
     *,
     nonce: str = "",
     code: str = "",
-    with_auth_time: bool = False,
+    optional: Iterable[str] = (),
+    sid: str = "",
 ) -> dict[str, Any]:
     """The id_token. `amr` stands in version 1.0 only; `c_hash` where a code comes beside it."""
     v1 = dialect is Dialect.V1
@@ -196,8 +222,8 @@ def id_claims(
         claims["email"] = person.upn
     if tenant.id != who.tenant:
         claims["idp"] = v1_issuer(who.tenant)
-    if with_auth_time:
-        claims["auth_time"] = int(who.at.timestamp())
+    more = {"auth_time": int(who.at.timestamp()), "login_hint": login_hint(person.id), "sid": sid}
+    claims |= {name: more[name] for name in optional if more[name]}
     if nonce:
         claims["nonce"] = nonce
     if code:
@@ -205,14 +231,19 @@ def id_claims(
     return claims
 
 
+def login_hint(person: str) -> str:
+    """The opaque name of a person by which a later sign-in, or a sign-out, can be told whom it is about."""
+    return HINT + _base64url(person.encode())
+
+
 def client_info(who: Authentication) -> str:
     """Whose account it is, for MSAL's caches."""
     return _base64url(msgspec.json.encode({"uid": who.person, "utid": who.tenant}))
 
 
-def _times(at: datetime) -> dict[str, int]:
+def _times(at: datetime, lives: timedelta = LIFETIME) -> dict[str, int]:
     begins = int((at - BACKDATED).timestamp())
-    return {"iat": begins, "nbf": begins, "exp": int((at + LIFETIME).timestamp())}
+    return {"iat": begins, "nbf": begins, "exp": int((at + lives).timestamp())}
 
 
 def _pairwise(audience: str, person: str) -> str:

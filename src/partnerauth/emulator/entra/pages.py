@@ -5,8 +5,10 @@ Sources: OAuth 2.0 Form Post Response Mode; Microsoft "Authorization code flow" 
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from functools import partial
+from urllib.parse import quote, urlencode
 
 from partnerauth.cloud import Dialect
 from partnerauth.emulator.entra.html import Html, fill, joined, page
@@ -14,6 +16,7 @@ from partnerauth.emulator.entra.permissions import NAMES
 from partnerauth.emulator.entra.redirects import source
 from partnerauth.emulator.entra.refuse import Denied
 from partnerauth.emulator.entra.turn import Later, Turn
+from partnerauth.hidden import Hidden
 from partnerauth.messages import Response
 from partnerauth.oauth.refusals import REFUSALS
 
@@ -67,8 +70,36 @@ CHANGE_FIELDS = """{username}<label for="newpasswd">New password</label>
 CHOOSE = """<h1>Pick an account</h1>
 <p>to continue to {app}</p>
 {form}"""
-CHOICES = """<button type="submit" class="second wide" name="choice" value="same">{upn}</button>
-<button type="submit" class="second wide" name="choice" value="other">Use another account</button>"""
+CHOICE = '<button type="submit" class="second wide" name="choice" value="{name}">{upn}</button>\n'
+ANOTHER = Html('<button type="submit" class="second wide" name="choice" value="other">Use another account</button>')
+KEY_ACTION = Html('<button type="submit" class="second" name="choice" value="key" formnovalidate>Security key</button>')
+PUSH = """<p class="who">{upn}</p>
+<h1>Approve sign in request</h1>
+<p>{said}</p>
+<p class="number" aria-label="Number">{number}</p>
+{form}"""
+PUSHED = "Open your Authenticator app, and enter the number shown to sign in."
+DENIED = "We didn't hear from you, or you denied the request."
+CHECK = Html('<button type="submit" name="choice" value="check">Continue</button>')
+AGAIN = Html('<button type="submit" name="choice" value="again">Send another request</button>')
+OR_CODE = Html('<button type="submit" class="second" name="choice" value="code">Use a code instead</button>')
+KEY = """<p class="who">{upn}</p>
+<h1>Security key</h1>
+<p>Touch your security key. (In this emulator, press the button.)</p>
+{form}"""
+TOUCH = Html('<button type="submit">Touch the key</button>')
+ENROL = """<p class="who">{upn}</p>
+<h1>More information required</h1>
+<p>Your organization needs more information to keep your account secure. (AADSTS50079)</p>
+<p>Add this key to an authenticator app, then enter the code that it shows.</p>
+<p class="key"><code>{key}</code></p>
+<p class="soft">{uri}</p>
+{wrong}{form}"""
+EXTERNAL = """<p class="who">{upn}</p>
+<h1>Another company's check</h1>
+<p>Your organization demands that another company verifies that it is you. (In this emulator, press the button.)</p>
+{form}"""
+VERIFIED = Html('<button type="submit">It is me</button>')
 CONSENT = """<p class="who">{upn}</p>
 <h1>Permissions requested</h1>
 <p><strong>{app}</strong> would like to:</p>
@@ -139,10 +170,11 @@ class Step:
         fields = fill(ACCOUNT_FIELDS, hint=hint)
         return self._page("Sign in to your account", ACCOUNT, "account", fields, NEXT, wrong)
 
-    def password(self, wrong: str = "") -> Response:
-        """The password of that person."""
+    def password(self, wrong: str = "", *, with_key: bool = False) -> Response:
+        """The password of that person, or their security key in its place."""
         fields = fill(PASSWORD_FIELDS, username=fill(USERNAME, upn=self._upn))
-        return self._page("Sign in to your account", PASSWORD, "password", fields, PASSWORD_ACTIONS, wrong)
+        actions = joined((PASSWORD_ACTIONS, KEY_ACTION)) if with_key else PASSWORD_ACTIONS
+        return self._page("Sign in to your account", PASSWORD, "password", fields, actions, wrong)
 
     def change(self, wrong: str = "") -> Response:
         """A new password in the place of a temporary one."""
@@ -153,9 +185,38 @@ class Step:
         """The authenticator's code."""
         return self._page("Sign in to your account", CODE, "code", CODE_FIELDS, VERIFY, wrong)
 
-    def choose(self) -> Response:
-        """The account of the session, or another one."""
-        return self._page("Sign in to your account", CHOOSE, "choose", Html(""), fill(CHOICES, upn=self._upn))
+    def push(self, number: str, answer: bool | None, *, or_code: bool) -> Response:
+        """The number that the telephone asks for; the page asks again by itself until there is an answer."""
+        denied = answer is False
+        actions = [AGAIN if denied else CHECK, *((OR_CODE,) if or_code else ())]
+        form = self._form("push", Html(""), joined(actions))
+        body = fill(PUSH, upn=self._upn, said=DENIED if denied else PUSHED, number="" if denied else number, form=form)
+        again = "" if denied else f"{self._action}?{urlencode({'flow': self._flow})}"
+        return page("Sign in to your account", joined((BRAND, body)), targets=self._targets, again=again)
+
+    def key(self) -> Response:
+        """A security key as the second factor."""
+        return self._page("Sign in to your account", KEY, "key", Html(""), TOUCH)
+
+    def enrol(self, secret: Hidden, wrong: str = "") -> Response:
+        """The secret of a new authenticator, and its first code."""
+        key = base64.b32encode(secret.reveal().encode()).decode().rstrip("=")
+        label = quote(f"Emulator:{self._upn}")
+        uri = f"otpauth://totp/{label}?{urlencode({'secret': key, 'issuer': 'Emulator'})}"
+        warning = fill(WRONG, text=wrong) if wrong else Html("")
+        grouped = " ".join(key[place : place + 4] for place in range(0, len(key), 4))
+        form = self._form("enrol", CODE_FIELDS, VERIFY)
+        body = fill(ENROL, upn=self._upn, key=grouped, uri=uri, wrong=warning, form=form)
+        return page("Keep your account secure", joined((BRAND, body)), targets=self._targets)
+
+    def external(self) -> Response:
+        """Another company's second factor."""
+        return self._page("Sign in to your account", EXTERNAL, "external", Html(""), VERIFIED)
+
+    def choose(self, accounts: list[tuple[str, str]]) -> Response:
+        """One of the accounts that signed in in this browser (person id and name, the session's first), or another."""
+        lines = [fill(CHOICE, name=name if place else "same", upn=upn) for place, (name, upn) in enumerate(accounts)]
+        return self._page("Sign in to your account", CHOOSE, "choose", Html(""), joined((*lines, ANOTHER)))
 
     def consent(self, app_id: str, asked: Mapping[str, set[str]], *, offer_for_all: bool) -> Response:
         """May the application have these permissions?"""
@@ -202,7 +263,7 @@ def refusal_page(denied: Denied, turn: Turn, dialect: Dialect) -> Response:
         correlation=turn.correlation,
         timestamp=turn.timestamp,
     )
-    return page("Sign in to your account", joined((BRAND, body)), status=max(REFUSALS[denied.code].status, 400))
+    return page("Sign in to your account", joined((BRAND, body)), status=max(denied.row.status, 400))
 
 
 def code_page(turn: Turn) -> Response:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from partnerauth.emulator.entra.conditions import ENROL_NOW, MFA_NOW
 from partnerauth.emulator.entra.directory import Place, appearing
 from partnerauth.emulator.entra.ledger import Authentication, Failures
 from partnerauth.emulator.entra.refuse import Denied, shown
@@ -18,6 +19,7 @@ from partnerauth.oauth.grants import Password
 MOST_WRONG = 10
 """After so many wrong passwords in a row the account is locked for a minute (Entra ID's defaults)."""
 LOCKED_FOR = timedelta(seconds=60)
+SHORTEST_PASSWORD = 8
 
 
 def person_named(turn: Turn, username: str) -> tuple[Tenant, Person]:
@@ -49,24 +51,16 @@ def password_sign_in(turn: Turn, where: Place, grant: Password) -> Authenticatio
     """A sign-in without a person at hand. Raises `Denied`, also for everybody of whom a second factor is demanded."""
     home, person = person_named(turn, grant.username)
     check_password(turn, home, person, grant.password)
-    who = Authentication(home.id, person.id, ("pwd",), turn.now)
+    who = Authentication(home.id, person.id, ("pwd",), turn.now, device=person.device)
     appearing(turn.world, who, where)
     if where.tenant is not None and where.tenant.id != home.id:
         raise Denied(
             50034, f"The user account {shown(person.upn)} does not exist in the {shown(where.tenant.name)} directory."
         )
-    if person.password_is_temporary:
+    if person.password_is_temporary or (person.password_ends is not None and turn.now >= person.password_ends):
         raise Denied(50055, "The password is expired.")
-    if person.totp is not None:
-        raise Denied(
-            50076,
-            "Due to a configuration change made by your administrator, or because you moved to a new location, you must"
-            " use multi-factor authentication to access the resource.",
-        )
+    if person.second_factor:
+        raise Denied(50076, MFA_NOW)
     if turn.world.policies.holds("password_grant_refused", turn.now):
-        raise Denied(
-            50079,
-            "Due to a configuration change made by your administrator, or because you moved to a new location, you must"
-            " enroll in multi-factor authentication to access the resource.",
-        )
+        raise Denied(50079, ENROL_NOW)
     return who

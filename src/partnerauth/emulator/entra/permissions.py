@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from partnerauth.cloud import GLOBAL, Api
 from partnerauth.emulator.default import APPLICATION_IDS
 from partnerauth.emulator.entra.refuse import Denied, shown
-from partnerauth.emulator.world import Registration, Tenant
+from partnerauth.emulator.rules.spreading import known
+from partnerauth.emulator.world import Registration, Tenant, World
 
 OIDC_WORDS = ("openid", "profile", "email", "offline_access")
 DEFAULT = ".default"
@@ -62,15 +63,22 @@ def api_of(audience: str) -> str | None:
     return wanted if wanted in NAMES else IDENTIFIERS.get(wanted)
 
 
-def by_resource(resource: str) -> Wanted:
+def own_api(world: World, audience: str) -> str | None:
+    """The client id of a registration that is an API itself, by `api://` and its id, or by the id alone."""
+    wanted = audience.strip().lower().removesuffix("/").removeprefix("api://")
+    registration = world.registrations.get(wanted)
+    return wanted if registration is not None and (registration.exposes or wanted == audience.lower()) else None
+
+
+def by_resource(world: World, resource: str) -> Wanted:
     """What the v1 parameter `resource` asks for. Raises `Denied` 500011."""
-    api = api_of(resource)
+    api = api_of(resource) or own_api(world, resource)
     if api is None:
         raise Denied(500011, f"The resource principal named '{shown(resource)}' was not found in the tenant.")
     return Wanted(api, resource)
 
 
-def by_scope(words: Iterable[str]) -> tuple[frozenset[str], list[Wanted]]:
+def by_scope(world: World, words: Iterable[str]) -> tuple[frozenset[str], list[Wanted]]:
     """What the v2 parameter `scope` asks for: words of OpenID Connect, and permissions API by API.
 
     Raises `Denied` 70011 for a malformed scope, 500011 for an unknown API.
@@ -83,17 +91,22 @@ def by_scope(words: Iterable[str]) -> tuple[frozenset[str], list[Wanted]]:
         audience, slash, name = word.rpartition("/")
         if not name:
             raise Denied(70011, f"The scope '{shown(word)}' is not valid.")
-        wanted = by_resource(audience) if slash else Wanted(GRAPH, GLOBAL.apis[Api.GRAPH].identifier, prefixed=False)
+        wanted = (
+            by_resource(world, audience) if slash else Wanted(GRAPH, GLOBAL.apis[Api.GRAPH].identifier, prefixed=False)
+        )
         before = found.get(wanted.api)
         names = (*(before.names if before else ()), name)
         found[wanted.api] = Wanted(wanted.api, (before or wanted).audience, names, (before or wanted).prefixed)
     for wanted in found.values():
         if DEFAULT in wanted.names and len(wanted.names) > 1:
             raise Denied(70011, "The scope '.default' cannot be combined with other permissions of the same resource.")
-        only = ONLY_PERMISSION.get(wanted.api)
-        unknown = next((name for name in wanted.names if only and name not in (only, DEFAULT)), None)
+        only = {ONLY_PERMISSION[wanted.api]} if wanted.api in ONLY_PERMISSION else None
+        if wanted.api in world.registrations:
+            only = world.registrations[wanted.api].exposes
+        unknown = next((name for name in wanted.names if only is not None and name not in (*only, DEFAULT)), None)
         if unknown:
-            raise Denied(70011, f"The scope '{shown(unknown)}' does not exist on {NAMES[wanted.api]}.")
+            name = NAMES.get(wanted.api, wanted.audience)
+            raise Denied(70011, f"The scope '{shown(unknown)}' does not exist on {shown(name)}.")
     return frozenset(words) & frozenset(OIDC_WORDS), list(found.values())
 
 
@@ -109,12 +122,22 @@ def granted(tenant: Tenant, client: str, api: str, person: str) -> set[str]:
     return tenant.grants.get((client, api, ""), set()) | tenant.grants.get((client, api, person), set())
 
 
-def allowed(registration: Registration, tenant: Tenant, person: str, wanted: Wanted) -> set[str]:
-    """The permissions that a token for `wanted` will carry: all that was granted for the API.
+def allowed(world: World, registration: Registration, tenant: Tenant, person: str, wanted: Wanted) -> set[str]:
+    """The permissions that a token for `wanted` will carry: all that was granted for the API, and is known by now.
 
-    Raises `Denied` 650057 where the registration does not list the API, 65001 where consent is lacking.
+    Raises `Denied` 650057 where the registration does not list the API, 65001 where consent is lacking, 90009 where an
+    application asks for itself by another name than its id.
     """
-    names = granted(tenant, registration.id, wanted.api, person)
+    if wanted.api == registration.id:
+        if wanted.audience.lower() != registration.id:
+            raise Denied(90009, "The application requests a token for itself: it must use its id (a GUID) for that.")
+        return set(registration.exposes)
+    names = {
+        name
+        for who in ("", person)
+        for name in tenant.grants.get((registration.id, wanted.api, who), ())
+        if known(world, "consent", tenant.id, registration.id, wanted.api, who, name)
+    }
     if not names and wanted.api not in registration.permissions:
         raise Denied(
             650057,

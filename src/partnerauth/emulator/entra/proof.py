@@ -15,6 +15,7 @@ import msgspec
 from partnerauth.emulator.entra.directory import Place
 from partnerauth.emulator.entra.refuse import Denied, shown
 from partnerauth.emulator.entra.turn import Turn
+from partnerauth.emulator.rules.spreading import known
 from partnerauth.emulator.world import AppCertificate, Registration
 from partnerauth.oauth.application import JWT_BEARER
 from partnerauth.oauth.exchange import TokenRequest
@@ -39,7 +40,7 @@ def proven(turn: Turn, where: Place, registration: Registration, asked: TokenReq
     if not asked.proof:
         if isinstance(asked.grant, AppItself):
             raise Denied(7000216, "'client_assertion', 'client_secret' or 'request' is required for this grant type.")
-        if not public:
+        if not public and not (registration.fallback_public and not platform):
             raise Denied(
                 7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."
             )
@@ -63,7 +64,8 @@ def proven(turn: Turn, where: Place, registration: Registration, asked: TokenReq
 def _check_secret(turn: Turn, registration: Registration, given: str) -> None:
     matching = None
     for secret in registration.secrets:
-        if hmac.compare_digest(secret.value.reveal().encode(), given.encode("utf-8", "surrogatepass")):
+        spread = known(turn.world, "secret", registration.id, secret.id)
+        if spread and hmac.compare_digest(secret.value.reveal().encode(), given.encode("utf-8", "surrogatepass")):
             matching = secret
     if matching is None:
         raise Denied(
@@ -117,6 +119,8 @@ def _certificate(
         if not isinstance(thumbprint, str):
             continue
         for certificate in registration.certificates:
+            if not _spread(turn, registration, certificate):
+                continue
             if _base64url(digest(certificate.der).digest()) == thumbprint.rstrip("="):
                 if turn.now >= certificate.ends:
                     raise Denied(700027, "The certificate with which the client assertion is signed has expired.")
@@ -129,6 +133,15 @@ def _certificate(
     if str(claims.get("iss")).lower() != registration.id:
         raise Denied(70021, "No matching federated identity record found for the presented assertion.")
     raise Denied(700027, "The client assertion names no certificate ('x5t#S256' or 'x5t' in its header).")
+
+
+def _spread(turn: Turn, registration: Registration, certificate: AppCertificate) -> bool:
+    """Whether the certificate is known everywhere by now, by whichever of its two thumbprints it was announced."""
+    names = (
+        hashlib.sha256(certificate.der).hexdigest(),
+        hashlib.sha1(certificate.der, usedforsecurity=False).hexdigest().upper(),
+    )
+    return all(known(turn.world, "certificate", registration.id, name) for name in names)
 
 
 def _check_signature(certificate: AppCertificate, algorithm: str, signed: bytes, signature: bytes) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from partnerauth.cloud import Dialect
+from partnerauth.errors import InvalidRequest
 from partnerauth.messages import Response
-from partnerauth.oauth.refusals import REFUSALS
+from partnerauth.oauth.refusals import REFUSALS, Actor, Refusal
 
 if TYPE_CHECKING:
     from partnerauth.emulator.entra.turn import Turn
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 REDIRECTED_WORDS = {
     50020: "access_denied",
     50058: "login_required",
-    50072: "interaction_required",
-    50076: "interaction_required",
-    50079: "interaction_required",
+    **dict.fromkeys((50072, 50076, 50078, 50079, 50158, 53000, 53003, 530003), "interaction_required"),
     65001: "consent_required",
 }
 """Where the authorize endpoint uses another word than the token endpoint."""
@@ -34,6 +33,13 @@ class Denied(Exception):
         self.text = text or REFUSALS[code].cause
         self.error = error
         self.claims = claims
+
+    @property
+    def row(self) -> Refusal:
+        """What is known of the code; of one that is not listed, that the request is wrong."""
+        return REFUSALS.get(self.code) or Refusal(
+            self.code, InvalidRequest, self.error, self.text, Actor.OPERATOR, "", status=400
+        )
 
     def word(self, dialect: Dialect) -> str:
         """The OAuth word at the token endpoint."""
@@ -56,7 +62,7 @@ class Denied(Exception):
 
 def refusal(denied: Denied, turn: Turn, dialect: Dialect) -> Response:
     """The JSON answer that says no."""
-    row = REFUSALS[denied.code]
+    row = denied.row
     body: dict[str, Any] = {
         "error": denied.word(dialect),
         "error_description": denied.description(turn),

@@ -34,6 +34,7 @@ def answered(turn: Turn, visit: Visit, who: Authentication) -> Later:
     tenant, _, person = appearing(turn.world, who, place(turn.world, visit.segment))
     words = frozenset(asked.scope) & frozenset(OIDC_WORDS)
     fields: dict[str, str] = {}
+    optional = visit.optional | ({"auth_time"} if asked.max_age else set())
     claims: dict[str, Any] | None = None
     code = ""
     if "code" in asked.response_type:
@@ -50,8 +51,10 @@ def answered(turn: Turn, visit: Visit, who: Authentication) -> Later:
             words,
             asked.nonce,
             visit.acrs,
-            bool(asked.max_age),
+            optional,
             turn.now,
+            visit.sid,
+            visit.channel,
         )
         remember(turn.ledger.codes, digest(code), record)
         fields["code"] = code
@@ -67,14 +70,15 @@ def answered(turn: Turn, visit: Visit, who: Authentication) -> Later:
             words,
             nonce=asked.nonce,
             code=code,
-            with_auth_time=bool(asked.max_age),
+            optional=optional,
+            sid=visit.sid,
         )
         fields["id_token"] = ""
     if asked.client_info:
         fields["client_info"] = client_info(who)
     if asked.state:
         fields["state"] = asked.state
-    fields["session_state"] = turn.world.guid()
+    fields["session_state"] = visit.sid or turn.world.guid()
     if asked.prompt == "admin_consent":
         fields["admin_consent"] = "True"
     upn, resource = person.upn, ", ".join(wanted.audience for wanted in visit.wanted if wanted.audience)
@@ -96,7 +100,7 @@ def log_refusal(turn: Turn, visit: Visit, code: int) -> None:
     person = tenant.people.get(visit.person) if tenant else None
     upn = person.upn if person else visit.hint
     resource = ", ".join(wanted.audience for wanted in visit.wanted if wanted.audience)[:200]
-    turn.log("interactive", code, upn=upn, client=visit.client, resource=resource, mfa=visit.mfa)
+    turn.log("interactive", code, upn=upn, client=visit.client, resource=resource, mfa=visit.mfa_at is not None)
 
 
 def refusal_fields(turn: Turn, denied: Denied, state: str) -> dict[str, str]:

@@ -36,6 +36,7 @@ NAVIGATION: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("clock", "/portal/clock", "Clock"),
             ("policies", "/portal/policies", "Policies"),
             ("signing-in", "/portal/signing-in", "Signing in"),
+            ("faults", "/portal/faults", "Faults"),
             ("journal", "/portal/journal", "Journal"),
             ("inspector", "/portal/inspector", "Token inspector"),
         ),

@@ -1,31 +1,63 @@
-"""The portal's door: which page is asked for, and what its forms do."""
+"""The portal's door: which page is asked for, who may change something, and the way back to a page afterwards."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import base64
+from dataclasses import replace
 from http import HTTPStatus
-from typing import TypeAlias
 
-import msgspec
-from msgspec import UNSET
-
-from partnerauth.emulator import moments
 from partnerauth.emulator.address import Arrival
-from partnerauth.emulator.control import records
 from partnerauth.emulator.control.door import refuse_strangers
-from partnerauth.emulator.control.people import SignInChange, change_sign_in, stop_sign_in
-from partnerauth.emulator.control.route import Call, Emulated, Problem
-from partnerauth.emulator.control.times import DateChanges, TimeChange, change_policies, change_time
-from partnerauth.emulator.portal import views
-from partnerauth.emulator.portal.page import HEADERS, page, stylesheet
-from partnerauth.emulator.world import Policies
+from partnerauth.emulator.control.route import Emulated, Problem
+from partnerauth.emulator.portal import (
+    activation,
+    applications,
+    authentication,
+    credentials,
+    customers,
+    enterprise,
+    faults,
+    inspector,
+    journal,
+    overview,
+    people,
+    permissions,
+    policies,
+    referrals,
+    settings,
+    sign_ins,
+    vaults,
+)
+from partnerauth.emulator.portal.ask import Ask, Done, Outcome, Page, Route, nowhere
+from partnerauth.emulator.portal.frame import frame
+from partnerauth.emulator.portal.notices import Notice, Notices
+from partnerauth.emulator.portal.page import FILES, HEADERS, page, plain_file
 from partnerauth.errors import Misconfigured
-from partnerauth.messages import Response
+from partnerauth.messages import Request, Response
 
-Fields: TypeAlias = Mapping[str, str]
+LONGEST_FORM = 128 * 1024
+"""A token of 64 KB, each of whose characters may be written as three."""
+NAME_BYTES = 24
 
-NOWHERE = Problem(HTTPStatus.NOT_FOUND, "There is no such page.")
-LONGEST_FORM = 4096
+ROUTES: tuple[Route, ...] = (
+    *overview.ROUTES,
+    *people.ROUTES,
+    *activation.ROUTES,
+    *applications.ROUTES,
+    *authentication.ROUTES,
+    *credentials.ROUTES,
+    *permissions.ROUTES,
+    *enterprise.ROUTES,
+    *customers.ROUTES,
+    *referrals.ROUTES,
+    *vaults.ROUTES,
+    *sign_ins.ROUTES,
+    *inspector.ROUTES,
+    *settings.ROUTES,
+    *policies.ROUTES,
+    *faults.ROUTES,
+    *journal.ROUTES,
+)
 
 
 class Portal:
@@ -33,94 +65,77 @@ class Portal:
 
     def __init__(self, emulator: Emulated) -> None:
         self._emulator = emulator
-        self._pages: dict[str, Callable[[], Response]] = {
-            "/": self._overview,
-            "/portal": self._overview,
-            "/portal/": self._overview,
-            "/portal/phone": self._phones,
-            "/portal/style.css": stylesheet,
-            "/favicon.ico": lambda: Response(204, HEADERS[-2:]),
-        }
-        self._forms: dict[str, Callable[[Fields], str]] = {
-            "/portal/clock": self._change_clock,
-            "/portal/policies": self._change_policy,
-            "/portal/sign-in": self._change_sign_in,
-            "/portal/reset": self._reset,
-        }
+        self._notices = Notices()
 
     def answer(self, arrival: Arrival) -> Response:
-        """The page at this address; or, for a form, what it asks is done and the way back to the page is shown."""
+        """The page at this address; or, for a form, what it asks is done and the way on is shown."""
         try:
-            return self._answer(arrival)
+            response = self._answer(arrival)
         except Problem as problem:
-            return self._refusal(problem)
+            response = self._refusal(problem)
         except Misconfigured as missing:
             text = f"{missing.message}. {missing.hint}\nThe control API answers at /_emulator.\n"
-            return Response(501, (("Content-Type", "text/plain; charset=utf-8"), *HEADERS), text.encode())
+            response = Response(501, (("Content-Type", "text/plain; charset=utf-8"), *HEADERS), text.encode())
+        return replace(response, body=b"") if arrival.request.method == "HEAD" else response
 
     def _answer(self, arrival: Arrival) -> Response:
-        request, method = arrival.request, arrival.request.method
-        known = {
-            name: there
-            for name, there in (("GET", self._pages), ("HEAD", self._pages), ("POST", self._forms))
-            if arrival.path in there
-        }
-        if not known:
-            raise NOWHERE
-        if method not in known:
-            allowed = ", ".join(known)
-            raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, f"This takes {allowed}.", (("Allow", allowed),))
-        if method == "POST":
-            refuse_strangers(request, origin_needed=True)
-            if len(request.body) > LONGEST_FORM:
-                raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "This form is too long.")
-            try:
-                fields = request.fields
-            except ValueError as wrong:
-                raise Problem(HTTPStatus.BAD_REQUEST, f"This form cannot be read: {wrong}.") from None
-            return Response(303, (("Location", self._forms[arrival.path](fields)), *HEADERS))
-        response = self._pages[arrival.path]()
-        return Response(response.status, response.headers) if method == "HEAD" else response
+        path = arrival.path.rstrip("/") or "/"
+        if path == "/favicon.ico":
+            return Response(204, HEADERS[-2:])
+        name = path.removeprefix("/portal/")
+        if name in FILES and path != name:
+            return plain_file(name)
+        route, parts = _route(arrival.request.method, path)
+        ask = Ask(self._emulator, arrival, parts, _query(arrival.request), _fields(arrival.request))
+        # Templates read the world's records, so the page is written under the lock too.
+        with self._emulator.world.lock:
+            return self._written(ask, route.act(ask))
 
-    def _overview(self) -> Response:
-        return page("overview", views.overview(self._emulator))
-
-    def _phones(self) -> Response:
-        facts = views.phones(self._emulator)
-        return page("phone", facts, refresh=0 if facts["frozen"] else facts["left"])
+    def _written(self, ask: Ask, outcome: Outcome) -> Response:
+        world, request = self._emulator.world, ask.arrival.request
+        if isinstance(outcome, Done):
+            name = base64.urlsafe_b64encode(world.bytes(NAME_BYTES)).decode()
+            notice = Notice(outcome.said, world.now(), outcome.shown, outcome.warns)
+            cookie = self._notices.leave(name, notice)
+            return Response(303, (("Location", outcome.to), cookie, *HEADERS))
+        notice_ = self._notices.take(request, world.now()) if request.method == "GET" else None
+        facts = frame(world) | {"notice": notice_} | outcome.facts
+        return page(outcome.name, facts, status=outcome.status, refresh=outcome.refresh)
 
     def _refusal(self, problem: Problem) -> Response:
-        facts = views.common(self._emulator.world) | {"problem": problem}
-        response = page("problem", facts, status=problem.status.value)
-        return Response(response.status, (*response.headers, *problem.headers), response.body)
+        with self._emulator.world.lock:
+            facts = frame(self._emulator.world) | {"problem": problem, "notice": None}
+            response = page("problem", facts, status=problem.status.value)
+        return replace(response, headers=(*response.headers, *problem.headers))
 
-    def _change_clock(self, fields: Fields) -> str:
-        frozen = fields.get("frozen")
-        change = TimeChange(
-            now=fields.get("now") or UNSET,
-            advance=fields.get("advance") or UNSET,
-            frozen=UNSET if frozen is None else frozen == "yes",
-        )
-        change_time(Call(self._emulator, body=change))
-        return "/#clock"
 
-    def _change_policy(self, fields: Fields) -> str:
-        name, begins = fields.get("name", ""), fields.get("begins", "")
-        if name not in Policies.FIELDS:
-            raise Problem(HTTPStatus.BAD_REQUEST, "There is no such policy.")
-        written = moments.text(self._emulator.world.now()) if begins == "now" else begins
-        change_policies(Call(self._emulator, body=msgspec.convert({name: written}, DateChanges)))
-        return "/#policies"
+def _route(method: str, path: str) -> tuple[Route, dict[str, str]]:
+    here = [(route, parts) for route in ROUTES if (parts := route.fits(path)) is not None]
+    if not here:
+        raise nowhere()
+    wanted = "GET" if method == "HEAD" else method
+    found = next((one for one in here if one[0].method == wanted), None)
+    if found is None:
+        known = {route.method for route, _ in here}
+        allowed = ", ".join(sorted(known | ({"HEAD"} if "GET" in known else set())))
+        raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, f"This takes {allowed}.", (("Allow", allowed),))
+    return found
 
-    def _change_sign_in(self, fields: Fields) -> str:
-        if upn := fields.get("upn"):
-            mfa = {"yes": True, "no": False}.get(fields.get("mfa", ""))
-            change_sign_in(Call(self._emulator, body=SignInChange(upn, mfa)))
-        else:
-            stop_sign_in(Call(self._emulator))
-        return "/#sign-in"
 
-    def _reset(self, fields: Fields) -> str:
-        del fields
-        records.reset(Call(self._emulator))
-        return "/"
+def _query(request: Request) -> dict[str, str]:
+    try:
+        return request.query
+    except ValueError as wrong:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"This address cannot be read: {wrong}.") from None
+
+
+def _fields(request: Request) -> dict[str, str]:
+    if request.method != "POST":
+        return {}
+    refuse_strangers(request, origin_needed=True)
+    if len(request.body) > LONGEST_FORM:
+        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "This form is too long.")
+    try:
+        return request.fields if request.body else {}
+    except ValueError as wrong:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"This form cannot be read: {wrong}.") from None

@@ -159,6 +159,28 @@ class ReferralEntry(Entry):
     document: str = ""
 
 
+class AccessPolicyEntry(Entry):
+    """`[[access_policies]]`: a Conditional Access policy; an empty condition fits everybody and everything.
+
+    `people` and `without` are people, and groups by name or id; `controls` are block, mfa, compliant_device,
+    managed_device and external_mfa; `channels` are browser, native, device_code and password.
+    """
+
+    name: str
+    id: str = ""
+    tenant: str = ""
+    controls: list[str] = []
+    begins: Any = None
+    ends: Any = None
+    people: list[str] = []
+    roles: list[str] = []
+    without: list[str] = []
+    applications: list[str] = []
+    resources: list[str] = []
+    channels: list[str] = []
+    sign_in_frequency: Any = None
+
+
 class SignInEntry(Entry):
     """`[sign_in]`: who is signed in without being asked."""
 

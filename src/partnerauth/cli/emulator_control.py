@@ -1,0 +1,103 @@
+"""`partnerauth emulator control` and `clock`: a running emulator's world, looked at and changed from outside."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+CONTROL = "PARTNERAUTH_CONTROL"
+LISTED = ("freeze", "follow")
+
+address_option = click.option(
+    "--control", envvar=CONTROL, metavar="URL", help="The control API's address; in `emulator run` it is known."
+)
+ca_option = click.option("--ca", envvar="PARTNERAUTH_CA", metavar="PATH", help="The PEM file to trust.")
+key_option = click.option("--key-file", metavar="PATH", help="The key, where the emulator asks for one.")
+
+
+@click.command(short_help="Ask a running emulator's control API.")
+@click.argument("method", type=click.Choice(["GET", "PUT", "POST", "PATCH", "DELETE"], case_sensitive=False))
+@click.argument("path")
+@click.argument("body", required=False)
+@address_option
+@ca_option
+@key_option
+def control(
+    method: str, path: str, body: str | None, control: str | None, ca: str | None, key_file: str | None
+) -> None:
+    """Send one request to the control API of a running emulator, and print the answer's JSON.
+
+    \b
+    partnerauth emulator control GET /people
+    partnerauth emulator control PUT /policies '{"mfa_at_the_apis": "today"}'
+    """
+    value = None
+    if body is not None:
+        try:
+            value = json.loads(body)
+        except ValueError:
+            raise click.BadParameter("this is no JSON", param_hint="BODY") from None
+    answer = ask(method.upper(), path, value, control, ca, key_file)
+    if answer is not None:
+        click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+@click.command(short_help="Show or change a running emulator's clock.")
+@click.argument("change", required=False)
+@address_option
+@ca_option
+@key_option
+def clock(change: str | None, control: str | None, ca: str | None, key_file: str | None) -> None:
+    """Show the clock of a running emulator's world, or CHANGE it first.
+
+    \b
+    partnerauth emulator clock +91d             let 91 days pass
+    partnerauth emulator clock 2027-01-01       make it this moment
+    partnerauth emulator clock freeze           stand still; `follow` goes on
+    """
+    wanted: dict[str, Any] = {}
+    if change is None:
+        answer = ask("GET", "/clock", None, control, ca, key_file)
+    else:
+        if change in LISTED:
+            wanted = {"frozen": change == "freeze"}
+        else:
+            wanted = {"advance": change[1:]} if change.startswith("+") else {"now": change}
+        answer = ask("PUT", "/clock", wanted, control, ca, key_file)
+    click.echo(f"{answer['now']}{' (frozen)' if answer['frozen'] else ''}")
+
+
+def ask(method: str, path: str, value: Any, control: str | None, ca: str | None, key_file: str | None) -> Any:
+    """The JSON that the control API answers. Raises `Misconfigured` with what it says against the request."""
+    from partnerauth.carriers.pooled import SyncCarrier
+    from partnerauth.carriers.trust import Trust
+    from partnerauth.cli.emulated import kept_in
+    from partnerauth.cli.emulator import PORT
+    from partnerauth.errors import Misconfigured
+    from partnerauth.messages import Request
+
+    url = (control or f"https://localhost:{PORT}/_emulator").rstrip("/") + "/" + path.removeprefix("/")
+    if not url.startswith("https://"):
+        raise Misconfigured("the control API's address begins with https://")
+    request = Request(method, url) if value is None else Request.json(method, url, value)
+    if key_file:
+        from partnerauth.serving.guard import key_from
+
+        request = request.having(("Authorization", f"Bearer {key_from(key_file).reveal()}"))
+    carrier = SyncCarrier(Trust(ca or kept_in(None) / "ca.pem"))
+    try:
+        response = carrier.send(request)
+    finally:
+        carrier.close()
+    if not response.ok:
+        raise Misconfigured(f"the control API answered {response.status}{_why(response.body)}")
+    return response.value() if response.body else None
+
+
+def _why(body: bytes) -> str:
+    try:
+        return f": {json.loads(body)['detail']}"
+    except (ValueError, KeyError, TypeError):
+        return ""

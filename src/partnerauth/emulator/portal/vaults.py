@@ -1,0 +1,154 @@
+"""Key vaults: who may use them, and their secrets. A value is shown only where somebody asks for it, and once."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from partnerauth.cloud import GUID
+from partnerauth.emulator.address import VAULT_HOST, VAULT_SUFFIX
+from partnerauth.emulator.portal.ask import Ask, Done, Outcome, Page, Route, nowhere
+from partnerauth.emulator.portal.form import Form
+from partnerauth.emulator.world import SecretVersion, Vault, VaultSecret, World
+
+MOST_VERSIONS = 200
+NAME = re.compile(r"(?!.*--)[a-z](?:[a-z0-9-]{1,22}[a-z0-9])", re.ASCII)
+
+
+def _list(ask: Ask, form: Form | None = None) -> Page:
+    vaults = [vault for vault in ask.world.vaults.values() if ask.sought(vault.name)]
+    form = form or Form()
+    return Page("vaults", {"vaults": vaults, "search": ask.search, "form": form}, form.status)
+
+
+def _create(ask: Ask) -> Outcome:
+    world, form = ask.world, Form(ask.fields)
+    name = form.text("name", "a name", longest=24).lower()
+    if name and not (NAME.fullmatch(name) and VAULT_HOST.fullmatch(name + VAULT_SUFFIX)):
+        form.refuse("name", "3 to 24 letters, digits and hyphens, beginning with a letter.")
+    if name in world.vaults:
+        form.refuse("name", "There is a vault of this name already.")
+    home = next((tenant for tenant in world.tenants.values() if tenant.partner), None)
+    if home is None:
+        form.refuse("name", "There is no partner in this world whose vault it could be.")
+    if form.wrong or home is None:
+        return _list(ask, form)
+    world.vaults[name] = Vault(name, home.id)
+    return Done(f"/portal/vaults/{name}", f"The vault {name} was made. Nobody may use it yet: let an application in.")
+
+
+def _found(ask: Ask) -> Vault:
+    vault = ask.world.vaults.get(ask.parts["vault"])
+    if vault is None:
+        raise nowhere("vault")
+    return vault
+
+
+def _at(vault: Vault) -> str:
+    return f"/portal/vaults/{quote(vault.name, safe='')}"
+
+
+def _vault(ask: Ask, form: Form | None = None) -> Page:
+    vault, world = _found(ask), ask.world
+    tenant = world.tenants.get(vault.tenant)
+    candidates = [(app.id, app.name) for app in world.registrations.values()]
+    candidates += [(person.id, person.upn) for person in tenant.people.values()] if tenant else []
+    form = form or Form()
+    facts = {
+        "vault": vault,
+        "host": vault.name + VAULT_SUFFIX,
+        "secrets": sorted(vault.secrets.values(), key=lambda secret: secret.name.lower()),
+        "allowed": sorted((_caller(world, one), one) for one in vault.allowed),
+        "candidates": [one for one in candidates if one[0] not in vault.allowed],
+        "form": form,
+    }
+    return Page("vault", facts, form.status)
+
+
+def _caller(world: World, id_: str) -> str:
+    """An application's name or a person's user name, by id."""
+    app = world.registrations.get(id_)
+    if app:
+        return app.name
+    return next((person.upn for _, person in world.people() if person.id == id_), "")
+
+
+def _allow(ask: Ask) -> Outcome:
+    vault, form = _found(ask), Form(ask.fields)
+    id_ = form.text("id", "an id").lower()
+    if id_ and not GUID.fullmatch(id_):
+        form.refuse("id", "Expected the id of an application or a person.")
+    if form.wrong:
+        return _vault(ask, form)
+    vault.allowed.add(id_)
+    return Done(_at(vault), f"{_caller(ask.world, id_) or id_} may use the secrets of this vault.")
+
+
+def _exclude(ask: Ask) -> Done:
+    vault = _found(ask)
+    id_ = ask.fields.get("id", "")
+    known = id_ in vault.allowed
+    vault.allowed.discard(id_)
+    said = f"{_caller(ask.world, id_) or id_} may not use this vault any more." if known else "This id was not there."
+    return Done(_at(vault), said, warns=not known)
+
+
+def _found_secret(ask: Ask) -> tuple[Vault, VaultSecret]:
+    vault = _found(ask)
+    secret = vault.secrets.get(ask.parts["secret"])
+    if secret is None:
+        raise nowhere("secret")
+    return vault, secret
+
+
+def _secret(ask: Ask) -> Page:
+    vault, secret = _found_secret(ask)
+    facts = {
+        "vault": vault,
+        "secret": secret,
+        "key": ask.parts["secret"],
+        "versions": [_dated(version) for version in reversed(secret.versions[-MOST_VERSIONS:])],
+    }
+    return Page("vault_secret", facts)
+
+
+def _dated(version: SecretVersion) -> dict[str, object]:
+    return {
+        "id": version.id,
+        "created": version.created,
+        "updated": version.updated,
+        "enabled": version.enabled,
+        "type": version.content_type or "",
+        "tags": sorted((version.tags or {}).items()),
+        "begins": _moment(version.not_before),
+        "ends": _moment(version.expires),
+    }
+
+
+def _moment(seconds: int | None) -> datetime | None:
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _show(ask: Ask) -> Done:
+    vault, secret = _found_secret(ask)
+    wanted = ask.fields.get("version", "")
+    version = next((version for version in secret.versions if version.id == wanted), None)
+    if version is None:
+        raise nowhere("version")
+    to = f"{_at(vault)}/{quote(ask.parts['secret'], safe='')}"
+    return Done(to, f"The value of {secret.name}, version {version.id}, shown once.", {"Value": version.value})
+
+
+ROUTES = (
+    Route("GET", "/portal/vaults", _list),
+    Route("POST", "/portal/vaults", _create),
+    Route("GET", "/portal/vaults/{vault}", _vault),
+    Route("POST", "/portal/vaults/{vault}/allow", _allow),
+    Route("POST", "/portal/vaults/{vault}/exclude", _exclude),
+    Route("GET", "/portal/vaults/{vault}/{secret}", _secret),
+    Route("POST", "/portal/vaults/{vault}/{secret}/show", _show),
+)
