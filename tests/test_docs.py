@@ -23,6 +23,7 @@ import pytest
 
 from partnerauth.emulator import default
 from partnerauth.emulator.emulator import Emulator
+from partnerauth.serving.emulated import serve_emulator
 from partnerauth.serving.server import Server
 from tests import browser
 
@@ -75,7 +76,7 @@ def already_there() -> dict[str, Any]:
 @pytest.fixture
 def emulator(tmp_path: Path) -> Iterator[Server]:
     """The emulator that the pages' commands talk to."""
-    with Server(Emulator().handle, tmp_path / "emulator") as server:
+    with serve_emulator(Emulator(), tmp_path / "emulator") as server:
         yield server
 
 
@@ -85,6 +86,7 @@ def variables(tmp_path: Path, emulator: Server) -> dict[str, str]:
     settings = {
         "PARTNERAUTH_CLOUD": emulator.url,
         "PARTNERAUTH_CA": str(emulator.ca),
+        "PARTNERAUTH_CONTROL": f"{emulator.url}/_emulator",
         "PARTNERAUTH_TENANT": "contoso.com",
         "PARTNERAUTH_CLIENT_ID": default.WEB_APP,
         "PARTNERAUTH_CLIENT_SECRET": default.WEB_APP_SECRET,

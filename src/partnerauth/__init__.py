@@ -75,6 +75,9 @@ if TYPE_CHECKING:
         Certificate as Certificate,
     )
     from partnerauth.oauth.application import (
+        Federated as Federated,
+    )
+    from partnerauth.oauth.application import (
         Public as Public,
     )
     from partnerauth.oauth.application import (
@@ -85,6 +88,7 @@ if TYPE_CHECKING:
     from partnerauth.oauth.evidence import Evidence as Evidence
     from partnerauth.oauth.evidence import Mfa as Mfa
     from partnerauth.oauth.evidence import read_access_token as read_access_token
+    from partnerauth.oauth.grants import OnBehalfOf as OnBehalfOf
     from partnerauth.oauth.refusals import explain as explain
     from partnerauth.oauth.sources import AppOnly as AppOnly
     from partnerauth.oauth.sources import PasswordUser as PasswordUser
@@ -110,9 +114,10 @@ _ROOMS = {
     "errors": "ConsentNeeded MfaMissing Misconfigured PartnerAuthError Refused StoreFailed Unreachable",
     "flow": "Flow arun run",
     "hidden": "Hidden",
-    "oauth.application": "Application Certificate Public Secret",
+    "oauth.application": "Application Certificate Federated Public Secret",
     "oauth.authorize": "AuthorizeResponse Ticket",
     "oauth.evidence": "Evidence Mfa read_access_token",
+    "oauth.grants": "OnBehalfOf",
     "oauth.refusals": "explain",
     "oauth.sources": "AppOnly PasswordUser TokenSource",
     "oauth.tokens": "TokenSet",

@@ -7,11 +7,9 @@ anybody's: it may not say where secrets go, so naming the cloud, an authority to
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from partnerauth.clock import SYSTEM, Clock
 from partnerauth.cloud import Api, Authority, Cloud, Dialect, Resource, cloud_named
-from partnerauth.errors import Misconfigured
+from partnerauth.errors import Misconfigured, Unreadable
 from partnerauth.hidden import Hidden
 
 if TYPE_CHECKING:
@@ -27,11 +25,13 @@ if TYPE_CHECKING:
 
     from partnerauth.consent.book import ConsentBook
     from partnerauth.consent.user import AppUser
+    from partnerauth.messages import Request, Response
     from partnerauth.oauth.application import Application
     from partnerauth.oauth.sources import TokenSource
     from partnerauth.session import Session
     from partnerauth.stores.file import FileStore
-    from partnerauth.stores.store import SecretStore, Shelf
+    from partnerauth.stores.opening import Means
+    from partnerauth.stores.store import KeySource, SecretStore, Shelf
 
 FILE = "partnerauth.toml"
 PREFIX = "PARTNERAUTH_"
@@ -41,20 +41,33 @@ SETTINGS: Mapping[str, str] = {
     "tenant": "the partner's tenant: its id or a domain",
     "client_id": "the application (client) id",
     "client_secret_file": "a file with the application's secret (or the variable PARTNERAUTH_CLIENT_SECRET)",
-    "certificate": "a PEM file with the application's certificate and RSA private key, in place of a secret",
+    "certificate": "a PEM or PFX file with the application's certificate and RSA private key, in place of a secret",
+    "certificate_passphrase_file": "a file with its passphrase (or the variable PARTNERAUTH_CERTIFICATE_PASSPHRASE)",
+    "federated_token_file": "a file that a platform keeps fresh with a token of its own, in place of a secret",
     "redirect_uri": "where the browser comes back to; http://localhost where it is not set",
     "dialect": "v1 (resource=, the default) or v2 (scope=)",
-    "store": "file (the default), a path, memory, or the address of a key vault",
-    "store_key": "the path of the store's key file",
+    "store": "file (the default), a path, postgresql://…, a vault's https://…, openbao:https://…, environment, memory",
+    "store_key": "where the store's key is: file:PATH, keyring, passphrase, vault:https://…/SECRET, or given",
+    "store_passphrase_file": "a file with the store's passphrase (or the variable PARTNERAUTH_STORE_PASSPHRASE)",
+    "store_token_file": "a file with the token for OpenBao or Vault (or the variable PARTNERAUTH_STORE_TOKEN)",
     "shelf": "file: keep access tokens in the local file store although consents lie in a key vault",
     "username": "for --as password: the user principal name",
     "password_file": "for --as password: a file with the password (or the variable PARTNERAUTH_PASSWORD)",
     "ca": "a PEM bundle of authorities to trust in place of the system's",
+    "clock": "emulator: live by the emulated world's clock, to rehearse days to come; emulated clouds only",
 }
 """Every setting and what it is; the reference page is held against this table."""
 
-NOT_FROM_HERE = frozenset({"cloud", "ca", "store", "store_key", "shelf"})
-INLINE_SECRETS = {"client_secret": "client_secret_file", "password": "password_file"}  # names of settings
+NOT_FROM_HERE = frozenset({"cloud", "ca", "clock", "store", "store_key", "shelf"})
+NOT_FROM_HERE |= {"store_passphrase_file", "store_token_file"}
+INLINE_SECRETS = {  # names of settings
+    "client_secret": "client_secret_file",
+    "certificate_passphrase": "certificate_passphrase_file",
+    "password": "password_file",
+    "store_passphrase": "store_passphrase_file",
+    "store_token": "store_token_file",
+}
+ONLY_VARIABLES = ("store_passphrase", "store_token", "store_key_value", "refresh_token")
 MOST_SECRET_BYTES = 16_384
 
 
@@ -86,7 +99,6 @@ class Settings:
     """The same without the command line: whose partner this is, where a flag names a customer."""
     secrets: Mapping[str, Hidden] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
-    clock: Clock = SYSTEM
 
     @classmethod
     def load(
@@ -107,8 +119,12 @@ class Settings:
             configured = dict(values)
             values |= layer
             origins |= dict.fromkeys(layer, origin)
-        named = {"client_secret": "CLIENT_SECRET", "password": "PASSWORD"}  # names of variables
-        secrets = {name: Hidden(env[PREFIX + key]) for name, key in named.items() if env.get(PREFIX + key)}
+        names = ("client_secret", "certificate_passphrase", "password", *ONLY_VARIABLES)
+        secrets = {name: Hidden(env[PREFIX + name.upper()]) for name in names if env.get(PREFIX + name.upper())}
+        if "://" in values.get("store", ""):
+            from partnerauth.stores.opening import addressed
+
+            values["store"], secrets["store"] = addressed(values["store"], origins["store"])
         return cls(values, origins, configured, secrets, dict(env))
 
     def get(self, name: str, default: str = "") -> str:
@@ -146,55 +162,102 @@ class Settings:
         return self.cloud.authority(tenant or self.required("tenant"))
 
     @cached_property
+    def clock(self) -> Clock:
+        """The clock to live by: this machine's, or the emulated world's where that is set."""
+        if self.get("clock") in ("", "system"):
+            return SYSTEM
+        if self.get("clock") != "emulator" or not self.cloud.emulated:
+            raise Misconfigured(
+                f"there is no clock '{self.get('clock')[:20]}' in the {self.cloud.name} cloud",
+                hint="Set emulator, in an emulated cloud only, or leave it away.",
+            )
+        return _world_clock(self.cloud.sign_in, self.get("ca"))
+
+    @cached_property
     def application(self) -> Application:
-        """The application with its credential: a certificate, else a secret, else none (a public client)."""
-        from partnerauth.oauth.application import PUBLIC, Application, Certificate, Credential, Secret
+        """The application with its credential: a certificate, a federated token, a secret, or none (a public client)."""
+        from partnerauth.oauth.application import PUBLIC, Application, Certificate, Credential, Federated, Secret
 
         credential: Credential = PUBLIC
         if path := self.get("certificate"):
-            credential = Certificate.from_pem(_bytes(Path(path).expanduser(), "certificate"))
+            content, passphrase = _bytes(Path(path).expanduser(), "certificate"), self._secret("certificate_passphrase")
+            read = Certificate.from_pem if b"-----BEGIN" in content else Certificate.from_pfx
+            credential = read(content, passphrase)
+        elif path := self.get("federated_token_file"):
+            file = Path(path).expanduser()
+            credential = Federated(lambda: _bytes(file, "federated_token_file").decode("utf-8", "replace"))
         elif secret := self._secret("client_secret"):
             credential = Secret(secret)
         return Application(self.required("client_id"), credential)
 
     @cached_property
-    def file_store(self) -> FileStore:
-        """The embedded store: one encrypted file, its key in the configuration directory."""
-        from partnerauth.stores.file import FileStore
-        from partnerauth.stores.key import KeyFile
+    def means(self) -> Means:
+        """What stores and their keys are built with."""
+        from partnerauth.stores.opening import Means, typed
 
-        place = self.get("store", "file")
-        known = place in ("file", "memory") or place.startswith("https://")
-        path = data_directory(self.env) / "store.db" if known else Path(place).expanduser()
-        key = Path(self.get("store_key") or configuration_directory(self.env) / "store.key").expanduser()
-        return FileStore(path, KeyFile(key))
+        return Means(
+            keys=str(configuration_directory(self.env)),
+            data=str(data_directory(self.env)),
+            secret=self._secret,
+            passphrase=lambda new: self._secret("store_passphrase") or typed("Passphrase of the store", new),
+            vault=self._vault_client,
+            send=self._send,
+            facts={"tenant": self.configured.get("tenant", self.get("tenant"))},
+        )
+
+    @cached_property
+    def key(self) -> KeySource:
+        """Where the key of a store that seals comes from."""
+        from partnerauth.stores.opening import key_source
+
+        return key_source(self.get("store_key"), self.means)
+
+    @cached_property
+    def file_store(self) -> FileStore:
+        """The embedded store: one encrypted file, its key elsewhere."""
+        from partnerauth.stores.file import FileStore
+        from partnerauth.stores.opening import path_of
+
+        return FileStore(path_of(self.get("store", "file"), self.means), self.key)
 
     @cached_property
     def store(self) -> SecretStore:
         """Where consents are kept."""
-        place = self.get("store", "file")
-        if place == "memory":
-            from partnerauth.stores.memory import MemoryStore
+        from partnerauth.stores.opening import is_path, open_store
 
-            return MemoryStore()
-        if place.startswith("https://"):
-            return self._key_vault(place)
-        return self.file_store
+        place = self.get("store", "file")
+        if place == "file" or is_path(place):
+            return self.file_store
+        return open_store(self.secrets.get("store", Hidden(place)), self.key, self.means)
 
     @cached_property
     def shelf(self) -> Shelf | None:
-        """Where access tokens are kept between processes; nowhere for a key vault or memory unless `shelf` says so."""
+        """Where access tokens are kept between processes: beside the consents where those are sealed.
+
+        Elsewhere (a vault, memory) nowhere, unless `shelf` says so.
+        """
+        from partnerauth.stores.opening import POSTGRES, is_path
+
         place = self.get("store", "file")
-        if place == "memory" or (place.startswith("https://") and self.get("shelf") != "file"):
-            return None
-        return self.file_store.shelf
+        if place == "file" or is_path(place) or self.get("shelf") == "file":
+            return self.file_store.shelf
+        if place.startswith(POSTGRES):
+            from partnerauth.stores.postgres import PostgresStore
+
+            return self.store.shelf if isinstance(self.store, PostgresStore) else None
+        return None
 
     @cached_property
     def book(self) -> ConsentBook:
         """The consents of this application in this cloud."""
         from partnerauth.consent.book import ConsentBook
 
-        return ConsentBook(self.store, self.cloud, self.required("client_id").lower(), self.shelf)
+        store = self.store
+        if self.get("store") == "environment":
+            from partnerauth.stores.environment import EnvironmentStore
+
+            store = store.working_copy() if isinstance(store, EnvironmentStore) else store
+        return ConsentBook(store, self.cloud, self.required("client_id").lower(), self.shelf)
 
     @cached_property
     def session(self) -> Session:
@@ -245,6 +308,8 @@ class Settings:
             return self.cloud.resource(known[name])
         if name.startswith("https://"):
             return self.cloud.find(name)
+        import difflib
+
         near = difflib.get_close_matches(name, known, 1)
         raise Misconfigured(
             f"there is no API '{name[:40]}'",
@@ -255,23 +320,50 @@ class Settings:
         if name in self.secrets:
             return self.secrets[name]
         path = self.get(f"{name}_file")
-        if not path:
-            return None
-        try:
-            text = _bytes(Path(path).expanduser(), f"{name}_file").decode("utf-8").rstrip("\r\n")
-        except UnicodeDecodeError:
-            raise Misconfigured(f"{name}_file is no text file") from None
-        if not text:
-            raise Misconfigured(f"{name}_file is empty")
-        return Hidden(text)
+        return secret_in(path, f"{name}_file") if path else None
 
-    def _key_vault(self, address: str) -> SecretStore:
+    def _vault_client(self, address: str) -> SecretClient:
         from partnerauth.session import Session
-        from partnerauth.stores.keyvault import KeyVaultStore
 
         door = Session(ca=self.get("ca") or None, clock=self.clock)
-        client = vault_client(address, self.source("app"), door, self.get("ca"))
-        return KeyVaultStore(client, str(data_directory(self.env) / "locks"))
+        return vault_client(address, self.source("app"), door, self.get("ca"))
+
+    def _send(self, ca: str) -> Callable[[Request], Response]:
+        from partnerauth.session import Session
+
+        return Session(ca=ca or None, clock=self.clock).send
+
+
+def _world_clock(origin: str, ca: str) -> Clock:
+    from datetime import datetime
+
+    from partnerauth.emulator.clock import WorldClock
+    from partnerauth.messages import Request
+    from partnerauth.session import Session
+
+    with Session(ca=ca or None) as session:
+        told = session.send(Request("GET", f"{origin}/_emulator/clock"))
+    try:
+        facts = told.value()
+        moment = datetime.fromisoformat(facts["now"])
+    except (ValueError, KeyError, TypeError):
+        raise Unreadable("the emulator does not tell its time", status=told.status) from None
+    if facts.get("frozen"):
+        return WorldClock(frozen_at=moment)
+    clock = WorldClock()
+    clock.set(moment)
+    return clock
+
+
+def secret_in(path: str, what: str) -> Hidden:
+    """The secret in a text file, without line ends; `what` names the file's purpose. Raises `Misconfigured`."""
+    try:
+        text = _bytes(Path(path).expanduser(), what).decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise Misconfigured(f"{what} is no text file") from None
+    if not text:
+        raise Misconfigured(f"{what} is empty")
+    return Hidden(text)
 
 
 def vault_client(address: str, source: TokenSource, session: Session, ca: str = "") -> SecretClient:
@@ -302,6 +394,8 @@ def _file(path: Path, *, trusted: bool) -> dict[str, str]:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(f"{path} cannot be read ({type(error).__name__})") from None
+    import tomllib
+
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -313,6 +407,8 @@ def _file(path: Path, *, trusted: bool) -> dict[str, str]:
                 f"{path} holds a secret ({name})", hint=f"Put it into a file and name that as {INLINE_SECRETS[name]}."
             )
         if name not in SETTINGS:
+            import difflib
+
             near = difflib.get_close_matches(name, SETTINGS, 1)
             raise Misconfigured(
                 f"{path} has an unknown setting '{name[:40]}'", hint=f"Did you mean {near[0]}?" if near else ""

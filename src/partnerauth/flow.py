@@ -8,11 +8,8 @@ loop.
 
 from __future__ import annotations
 
-import random
-import threading
 import time
 from collections.abc import Awaitable, Callable, Generator
-from concurrent.futures import Future
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
@@ -96,6 +93,8 @@ def insist(request: Request, tries: int = MOST_TRIES) -> Flow[Response]:
             hopeless = asked_to_wait is not None and asked_to_wait > LONGEST_PAUSE
             if response.status not in PASSING or attempt == tries or hopeless:
                 return response
+        import random
+
         backoff = 0.5 * 2.0 ** (attempt - 1) * (0.5 + random.random())
         yield from wait(backoff if asked_to_wait is None else asked_to_wait)
     raise AssertionError("the last try returns or raises")
@@ -164,6 +163,8 @@ async def arun(flow: Flow[T], send: AsyncSend, pause: Callable[[float], Awaitabl
 def _apart(function: Callable[[], T]) -> asyncio.Future[T]:
     """The result of `function`, done in a thread of its own: the loop's few threads might all be waiting already."""
     import asyncio
+    import threading
+    from concurrent.futures import Future
 
     promise: Future[T] = Future()
 

@@ -6,9 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, quote_plus, urlsplit
-
-import msgspec
+from urllib.parse import quote_plus, unquote, urlsplit
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -35,13 +33,23 @@ def read_form(text: str) -> dict[str, str]:
 
     Raises ValueError for a repeated field (RFC 6749 3.1 forbids it), broken UTF-8 or more than `MOST_FIELDS` fields.
     """
-    pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS, encoding="utf-8", errors="strict")
+    if text.count("&") >= MOST_FIELDS:
+        raise ValueError("there are too many parameters")
+    # By hand what `parse_qsl` does, in a third of its time: most values have nothing to decode.
+    parts = (part.partition("=") for part in text.split("&") if part)
+    pairs = [(_decoded(name), _decoded(value)) for name, _, value in parts]
     fields = dict(pairs)
     if len(fields) != len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise ValueError(f"the parameter '{twice[:40]}' stands there more than once")
     return fields
+
+
+def _decoded(text: str) -> str:
+    if "+" in text:
+        text = text.replace("+", " ")
+    return unquote(text, "utf-8", "strict") if "%" in text else text
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -62,7 +70,7 @@ class Request:
     @classmethod
     def json(cls, method: str, url: str, value: Any, headers: Headers = ()) -> Request:
         """A request whose body is `value` as JSON."""
-        return cls(method, url, (("Content-Type", "application/json"), *headers), msgspec.json.encode(value))
+        return cls(method, url, (("Content-Type", "application/json"), *headers), _encode(value))
 
     @property
     def scheme(self) -> str:
@@ -131,7 +139,7 @@ class Response:
     @classmethod
     def json(cls, status: int, value: Any, headers: Iterable[tuple[str, str]] = ()) -> Response:
         """A response whose body is `value` as JSON."""
-        return cls(status, (("Content-Type", JSON), *headers), msgspec.json.encode(value))
+        return cls(status, (("Content-Type", JSON), *headers), _encode(value))
 
     @classmethod
     def html(cls, status: int, text: str, headers: Iterable[tuple[str, str]] = ()) -> Response:
@@ -161,7 +169,15 @@ class Response:
         return f"<Response {self.status}>"
 
 
+def _encode(value: Any) -> bytes:
+    import msgspec  # loaded late: to print a token from the shelf, no message is read or written
+
+    return msgspec.json.encode(value)
+
+
 def _decode(body: bytes) -> Any:
+    import msgspec
+
     try:
         return msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

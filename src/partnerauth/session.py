@@ -7,18 +7,14 @@ With a durable shelf the same holds across the processes of one machine.
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import threading
-import uuid
+import os
+from _thread import allocate_lock
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from partnerauth.carriers.trust import Trust
 from partnerauth.clock import SYSTEM, Clock
 from partnerauth.cloud import Api, Resource
 from partnerauth.errors import PartnerAuthError, StoreFailed, Unreachable
@@ -30,15 +26,14 @@ from partnerauth.oauth.tokens import TokenSet
 from partnerauth.stores.store import Shelf
 
 if TYPE_CHECKING:
+    import asyncio
+
     from partnerauth.apis.operation import Access, Call
     from partnerauth.apis.page import Page
 
+    _Course = tuple[str, Resource, str, asyncio.AbstractEventLoop]
+
 T = TypeVar("T")
-
-_Flight = tuple[str, Resource, str, asyncio.AbstractEventLoop]
-_Row = tuple[str, datetime, datetime, str, tuple[str, ...]]
-
-log = logging.getLogger("partnerauth.session")
 
 REQUEST_ID = "client-request-id"
 EARLY = 300.0
@@ -115,9 +110,7 @@ class _Shelving:
         try:
             yield from work("shelve", lambda: shelf.put(name, frozen, ends, now))
         except StoreFailed as error:
-            log.warning(
-                "the access token could not be shelved (%s); the next process asks for one", type(error).__name__
-            )
+            _warn("the access token could not be shelved (%s); the next process asks for one", error)
 
     def _keep(self, source: TokenSource, resource: Resource, tokens: TokenSet) -> None:
         left = _left(tokens, self._clock.now()) - _margin(tokens)
@@ -132,7 +125,7 @@ class _Shelving:
         left = _left(kept.tokens, self._clock.now()) if kept is not None else 0
         if kept is None or not isinstance(error, Unreachable) or left <= 0:
             return None
-        log.warning("no new token now (%s); the present one is used while it lasts", type(error).__name__)
+        _warn("no new token now (%s); the present one is used while it lasts", error)
         self._kept[resource][source.identity] = Kept(self._ticks() + min(AGAIN, left), kept.tokens)
         return kept.tokens
 
@@ -158,8 +151,8 @@ class Session(_Shelving):
         self._ca = ca
         self._raw_send = send
         self._close: Callable[[], None] = lambda: None
-        self._flights: dict[tuple[str, Resource, str], Future[TokenSet]] = {}
-        self._lock = threading.Lock()
+        self._flights: dict[tuple[str, Resource, str], _Flight] = {}
+        self._lock = allocate_lock()
 
     def token(self, source: TokenSource, target: Resource | Api) -> TokenSet:
         """An access token of `source` for an API: from the shelf, or a new one.
@@ -240,6 +233,7 @@ class Session(_Shelving):
     def _sender(self) -> Send:
         if self._raw_send is None:
             from partnerauth.carriers.pooled import SyncCarrier
+            from partnerauth.carriers.trust import Trust
 
             with self._lock:
                 if self._raw_send is None:
@@ -249,43 +243,37 @@ class Session(_Shelving):
 
     def _fly(self, source: TokenSource, resource: Resource, claims: str) -> TokenSet:
         key = (source.identity, resource, claims)
-        with self._lock:
-            flight = self._flights.get(key)
-            leading = flight is None
-            if flight is None:
-                there = None if claims else self._fresh(source, resource)
-                if there is not None:
-                    return there
-                flight = self._flights[key] = Future()
-        if leading:
-            self._lead(flight, key, source)
-        try:
-            return flight.result()
-        except CancelledError:  # the leader was interrupted: that was no answer
-            return self._fly(source, resource, claims)
-        except PartnerAuthError as error:
-            in_need = None if claims else self._in_need(source, resource, error)
-            if in_need is None:
-                raise
-            return in_need
+        while True:
+            with self._lock:
+                flight = self._flights.get(key)
+                leading = flight is None
+                if flight is None:
+                    there = None if claims else self._fresh(source, resource)
+                    if there is not None:
+                        return there
+                    flight = self._flights[key] = _Flight()
+            if leading:
+                self._lead(flight, key, source)
+            try:
+                tokens = flight.wait()
+            except PartnerAuthError as error:
+                tokens = None if claims else self._in_need(source, resource, error)
+                if tokens is None:
+                    raise
+            if tokens is not None:  # else the leader was interrupted, and somebody else leads
+                return tokens
 
-    def _lead(self, flight: Future[TokenSet], key: tuple[str, Resource, str], source: TokenSource) -> None:
+    def _lead(self, flight: _Flight, key: tuple[str, Resource, str], source: TokenSource) -> None:
+        tokens: TokenSet | None = None
+        failure: Exception | None = None
         try:
             tokens = self.run(self._fetch(source, *key[1:]))
         except Exception as error:  # noqa: BLE001  # raised again for all who wait
-            self._land(key)
-            flight.set_exception(error)
-        except BaseException:
-            self._land(key)
-            flight.cancel()
-            raise
-        else:
-            self._land(key)
-            flight.set_result(tokens)
-
-    def _land(self, key: tuple[str, Resource, str]) -> None:
-        with self._lock:
-            del self._flights[key]
+            failure = error
+        finally:
+            with self._lock:
+                del self._flights[key]
+            flight.land(tokens, failure)
 
 
 class AsyncSession(_Shelving):
@@ -301,7 +289,7 @@ class AsyncSession(_Shelving):
         self._ca = ca
         self._raw_send = send
         self._carrier_close: Callable[[], object] | None = None
-        self._flights: dict[_Flight, asyncio.Task[TokenSet]] = {}
+        self._flights: dict[_Course, asyncio.Task[TokenSet]] = {}
 
     async def token(self, source: TokenSource, target: Resource | Api) -> TokenSet:
         """An access token of `source` for an API: from the shelf, or a new one. Raises as `Session.token` does."""
@@ -351,6 +339,8 @@ class AsyncSession(_Shelving):
 
     async def close(self) -> None:
         """Let the flights end, then close all connections."""
+        import asyncio
+
         here = asyncio.get_running_loop()
         flights = [flight for (*_, loop), flight in self._flights.items() if loop is here]
         await asyncio.gather(*flights, return_exceptions=True)
@@ -368,12 +358,15 @@ class AsyncSession(_Shelving):
     def _sender(self) -> AsyncSend:
         if self._raw_send is None:
             from partnerauth.carriers.looped import AsyncCarrier
+            from partnerauth.carriers.trust import Trust
 
             carrier = AsyncCarrier(Trust(self._ca))
             self._raw_send, self._carrier_close = carrier.send, carrier.close
         return self._raw_send
 
     async def _fly(self, source: TokenSource, resource: Resource, claims: str) -> TokenSet:
+        import asyncio
+
         loop = asyncio.get_running_loop()
         key = (source.identity, resource, claims, loop)
         flight = self._flights.get(key)
@@ -389,10 +382,35 @@ class AsyncSession(_Shelving):
                 raise
             return in_need
 
-    def _landed(self, key: _Flight, flight: asyncio.Task[TokenSet]) -> None:
+    def _landed(self, key: _Course, flight: asyncio.Task[TokenSet]) -> None:
         self._flights.pop(key, None)
         if not flight.cancelled():
             flight.exception()  # seen, even where all who waited have been cancelled
+
+
+class _Flight:
+    """A token being asked for: whoever leads lands it, the others wait."""
+
+    __slots__ = ("_error", "_landing", "_tokens")
+
+    def __init__(self) -> None:
+        self._tokens: TokenSet | None = None
+        self._error: Exception | None = None
+        self._landing = allocate_lock()
+        self._landing.acquire()
+
+    def land(self, tokens: TokenSet | None = None, error: Exception | None = None) -> None:
+        """Let those who wait have the answer; neither means that there is none."""
+        self._tokens, self._error = tokens, error
+        self._landing.release()
+
+    def wait(self) -> TokenSet | None:
+        """The answer, when it is there; None where the leader was interrupted. Raises the leader's error."""
+        with self._landing:
+            pass
+        if self._error is not None:
+            raise self._error
+        return self._tokens
 
 
 class _Sent:
@@ -406,12 +424,24 @@ class _Sent:
         self._id = request.header(REQUEST_ID)
         if self._id:
             return request
-        self._id = str(uuid.uuid4())
+        self._id = _random_id()
         return Request(request.method, request.url, (*request.headers, (REQUEST_ID, self._id)), request.body)
 
     def name(self, error: PartnerAuthError) -> None:
         """Put the id into an error to which nobody gave a better one."""
         error.correlation_id = error.correlation_id or self._id
+
+
+def _random_id() -> str:
+    # RFC 9562, version 4. The standard library's module for it takes longer to load than to read a token from a file.
+    text = f"{int.from_bytes(os.urandom(16), 'big') & ~(0xF << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _warn(text: str, error: Exception) -> None:
+    import logging
+
+    logging.getLogger("partnerauth.session").warning(text, type(error).__name__)
 
 
 def _left(tokens: TokenSet, now: datetime) -> float:
@@ -438,23 +468,18 @@ def _mode(source: TokenSource) -> Access:
 
 
 def _frozen(tokens: TokenSet) -> Hidden:
-    import msgspec
+    import json
 
-    row = (
-        tokens.access_token.reveal(),
-        tokens.received_at,
-        tokens.expires_at,
-        tokens.resource,
-        tokens.scope,
-    )
-    return Hidden(msgspec.json.encode(row).decode())
+    times = (tokens.received_at.isoformat(), tokens.expires_at.isoformat())
+    return Hidden(json.dumps((tokens.access_token.reveal(), *times, tokens.resource, tokens.scope)))
 
 
 def _thawed(text: Hidden) -> TokenSet | None:
-    import msgspec
+    import json
 
     try:
-        row = msgspec.json.decode(text.reveal(), type=_Row)
-    except (msgspec.DecodeError, msgspec.ValidationError):
+        token, received_at, expires_at, resource, scope = json.loads(text.reveal())
+        times = (datetime.fromisoformat(received_at), datetime.fromisoformat(expires_at))
+    except (ValueError, TypeError):
         return None
-    return TokenSet(Hidden(row[0]), row[1], row[2], resource=row[3], scope=row[4])
+    return TokenSet(Hidden(token), *times, resource=resource, scope=tuple(scope))

@@ -34,17 +34,17 @@ OPEN_FIELDS = frozenset(
 )
 """Fields of a `Location` or `Referer` whose values are shown; of all others there only the name is."""
 
-JWT = r"e[w-z0-9_-][\w-]{6,}\.[\w-]{2,}\.[\w-]*(?:\.[\w-]*){0,2}"
+JWT = r"e[w-z0-9_-][\w-]{6,4000}\.[\w-]{2,}\.[\w-]*(?:\.[\w-]*){0,2}"
 TOKENS = re.compile(
     rf"{JWT}"  # begins with `{{` in base64url
-    r"|[\w-]{20,}\.[\w-]{20,}\.[\w-]{20,}"
+    r"|(?<![\w-])[\w-]{20,}\.[\w-]{20,}\.[\w-]{20,}"
     r"|emulated\.[\w.~+/=-]+"
     r"|(?:\b[0-9]\.A|\bM\.C|\bO?AQAB|\bAwAB)[\w.!*$-]{20,}"  # how Entra ID's refresh tokens and codes begin
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.ASCII | re.DOTALL,
 )
 ASSIGNED = re.compile(
-    r"""(?P<name>[A-Za-z_][\w-]*)(?P<sign>=|%3[dD]|\\*["']\s*:\s*\\*["'])(?P<value>[^&\s;"'\\<>]+)""", re.ASCII
+    r"""(?P<name>[A-Za-z_][\w-]{0,80})(?P<sign>=|%3[dD]|\\*["']\s*:\s*\\*["'])(?P<value>[^&\s;"'\\<>]+)""", re.ASCII
 )
 ADDRESS_WITH_FIELDS = re.compile(r"https?://[^=]*[?#][^=]*=", re.IGNORECASE)
 LOGIN = re.compile(r"//[^/]*@")

@@ -276,8 +276,8 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 50
 
 @pytest.mark.parametrize(
     "sent",
-    [b"", b"HTTP/1.1 200", HEAD, HEAD + b'{"access_token": "eyJ', b"SSH-2.0-OpenSSH_9.2\r\n", b"\x00" * 5000],
-    ids=["nothing", "half a line", "no body", "half a body", "another protocol", "zeros"],
+    [b"", HEAD + b'{"access_token": "eyJ', b"SSH-2.0-OpenSSH_9.2\r\n"],
+    ids=["nothing", "half a body", "another protocol"],
 )
 def test_an_answer_that_is_cut_off(shell: Shell, tmp_path: Path, sent: bytes) -> None:
     with answering(tmp_path / "elsewhere", lambda door: door.sendall(sent)) as (origin, ca):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from partnerauth.apis.partnercenter import customers
 from partnerauth.cli.consent import obtain
-from partnerauth.cloud import Api, Dialect
+from partnerauth.cloud import Api
 from partnerauth.config import Settings
 from partnerauth.emulator import default
 from partnerauth.flow import run
@@ -88,7 +88,7 @@ def password() -> None:
         place.holds_at_referrals(session.token(found.source("password"), Api.REFERRALS).access_token.reveal())
 
 
-FLOWS = {
+FLOWS: dict[str, place.Flow] = {
     "client secret": client_secret,
     "client certificate": client_certificate,
     "authorization code, PKCE, refresh (v1)": consent,

@@ -118,8 +118,8 @@ def main(flows: Mapping[str, Flow]) -> None:
                 loop.run(flow())
             else:
                 flow()
-        except Exception as failure:
+        except Exception as failure:  # noqa: BLE001  it is told, and the next flow is done
             place = traceback.extract_tb(failure.__traceback__)[-1]
             error = f"{type(failure).__name__}: {str(failure)[:300]} ({place.filename}:{place.lineno})"
-        print(json.dumps({"flow": name, "error": error}), flush=True)
+        print(json.dumps({"flow": name, "error": error}), flush=True)  # noqa: T201
     loop.close()

@@ -26,7 +26,7 @@ from partnerauth.session import Session
 from partnerauth.stores.file import FileStore
 from partnerauth.stores.key import KeyFile
 
-LONGEST_LIFE = 0.08
+LONGEST_LIFE = 0.15
 
 
 def file_store(directory: Path) -> FileStore:

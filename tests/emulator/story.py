@@ -70,10 +70,7 @@ class Story(Service):
         asked = {"grant_type": "refresh_token", "refresh_token": token} | fields
         if public:
             asked = {"client_id": NATIVE_APP, "client_secret": ""} | asked
-        if v2:
-            asked = {"scope": V2_SCOPE} | asked
-        else:
-            asked = {"resource": PARTNER_CENTER} | asked
+        asked = {"scope": V2_SCOPE} | asked if v2 else {"resource": PARTNER_CENTER} | asked
         value: dict[str, Any] = (self.v2_token if v2 else self.token)(**asked).value()
         return value
 

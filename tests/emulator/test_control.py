@@ -402,6 +402,8 @@ def test_answers_have_the_members_that_the_document_says(busy: Place) -> None:
             continue
         schema = document["paths"][f"/_emulator{route.path}"]["get"]["responses"]["200"]["content"]["application/json"]
         value = busy.ask("GET", route.path).value()
+        if value == []:
+            continue
         if "items" in schema["schema"]:
             schema, value = {"schema": schema["schema"]["items"]}, value[0]
         named = schemas[schema["schema"]["$ref"].rpartition("/")[2]]

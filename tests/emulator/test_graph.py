@@ -154,7 +154,7 @@ def test_every_row_is_answered_and_asks_for_a_permission(operation: Operation[ob
     path = operation.path
     for name in operation.parameters:
         path = path.replace("{" + name + "}", "11111111-2222-4333-8444-555555555555")
-    body = None if operation.method in ("GET", "DELETE") else {}
+    body: dict[str, str] | None = None if operation.method in ("GET", "DELETE") else {}
     user = caller(world, ADMIN_AGENT, scp=" ".join(operation.permissions)).ask(operation.method, path, body)
     nobody = caller(world, ADMIN_AGENT, scp="nothing").ask(operation.method, path, body)
 

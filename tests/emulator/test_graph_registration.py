@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from partnerauth.apis.graph import applications, consents, permissions, principals
 from partnerauth.apis.graph.applications import Application
 from partnerauth.apis.graph.permissions import required
-from partnerauth.cloud import Api, emulated
+from partnerauth.cloud import Api, Dialect, emulated
 from partnerauth.emulator.default import (
     ADMIN_AGENT,
     APPLICATION_IDS,
@@ -81,7 +81,6 @@ class TestTheWayOfTheReference:
             return v1_token(world, TENANT, resource="https://api.partnercenter.microsoft.com", **form, **itself)
 
         assert code(for_itself()) == 7000229
-        assert principals.by_app_id(made.app_id)
         with pytest.raises(NotFound):
             admin.do(principals.by_app_id(made.app_id))
         own = admin.do(principals.create(made.app_id))
@@ -104,7 +103,7 @@ class TestTheWayOfTheReference:
         assert len(real.get("/v1.0/users")["value"]) == 3
 
     def test_what_is_withdrawn_ends(self, world: World, admin: Administrator) -> None:
-        """A removed secret (7000215), consent (65001), permission, service principal (7000229), application (700016)."""
+        """By 7000215 a secret, by 65001 a consent, by 7000229 a service principal, by 700016 an application."""
         made = registered(admin)
         secret = admin.do(applications.add_secret(made.id, "first"))
         itself = {"client_id": made.app_id, "client_secret": secret.value.reveal()}
@@ -308,13 +307,14 @@ class TestCertificates:
         key, certificate = made_certificate()
         der = certificate.public_bytes(Encoding.DER)
         admin.do(applications.update(made.id, {"keyCredentials": [applications.certificate(der, "CN=one")]}))
-        [shown] = admin.do(applications.get(made.id)).key_credentials
-        assert shown.raw["key"] is None
-        [whole] = admin.do(applications.get(made.id, fields=["keyCredentials"])).key_credentials
-        assert base64.b64decode(whole.raw["key"]) == der
+        shown = admin.do(applications.get(made.id))
+        assert shown.key_credentials[0].display_name == "CN=one"
+        assert shown.raw["keyCredentials"][0]["key"] is None
+        whole = admin.do(applications.get(made.id, fields=["keyCredentials"])).raw["keyCredentials"][0]
+        assert base64.b64decode(whole["key"]) == der
 
-        authority = emulated(ORIGIN).authority(TENANT)
-        proof = Certificate(certificate, key).prove(made.app_id, authority, world.now())
+        endpoint = emulated(ORIGIN).authority(TENANT).token_endpoint(Dialect.V2)
+        proof = Certificate(certificate, key).prove(made.app_id, endpoint, world.now())
         form = {name: value.reveal() for name, value in proof.items()}
         answer = token(
             world,

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from io import BytesIO
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,8 +14,9 @@ from azure.core.exceptions import (
     ResourceExistsError,
     ResourceNotFoundError,
 )
-from azure.core.pipeline.transport import RequestsTransport
+from azure.core.pipeline.transport import AsyncioRequestsTransport, RequestsTransport
 from azure.keyvault.secrets import SecretClient
+from azure.keyvault.secrets.aio import SecretClient as AsyncSecretClient
 from requests.adapters import BaseAdapter
 from requests.models import PreparedRequest
 
@@ -32,16 +33,20 @@ REAL = "https://contoso.vault.azure.net"
 class ToTheWorld(BaseAdapter):
     """Carries what `requests` would send to the emulated vault, without a network."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, takes: float = 0) -> None:
         super().__init__()
+        self.world, self.takes = world, timedelta(seconds=takes)
         self.vaults = Vaults(world)
+        self.statuses: list[int] = []
 
     def send(self, request: PreparedRequest, *args: Any, **more: Any) -> requests.Response:
         body = request.body.encode() if isinstance(request.body, str) else request.body or b""
         headers = tuple((name, str(value)) for name, value in request.headers.items())
         arrival = Arrival.at(Request(str(request.method), str(request.url), headers, bytes(body)))
         assert arrival is not None
+        self.world.clock.advance(self.takes)
         answer = self.vaults.answer(arrival)
+        self.statuses.append(answer.status)
         response = requests.Response()
         response.status_code, response.request, response.url = answer.status, request, str(request.url)
         response.headers.update(dict(answer.headers))
@@ -58,11 +63,32 @@ class Credential:
     def __init__(self, world: World) -> None:
         self.world = world
         self.asked: list[tuple[str, str | None]] = []
+        self.claims: list[str | None] = []
 
     def get_token(self, *scopes: str, tenant_id: str | None = None, **more: Any) -> AccessToken:
         self.asked.append((scopes[0], tenant_id))
+        self.claims.append(more.get("claims"))
         facts = claims(self.world, scopes[0].removesuffix("/.default"))
         return AccessToken(signed(facts), facts["exp"] + 10**9)
+
+
+class AsyncCredential:
+    """The same, awaited."""
+
+    def __init__(self, world: World) -> None:
+        self.credential = Credential(world)
+
+    async def get_token(self, *scopes: str, tenant_id: str | None = None, **more: Any) -> AccessToken:
+        return self.credential.get_token(*scopes, tenant_id=tenant_id, **more)
+
+    async def close(self) -> None:
+        pass
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *gone: object) -> None:
+        pass
 
 
 @pytest.fixture
@@ -148,3 +174,81 @@ def test_it_knows_a_refusal(world: World) -> None:
     with pytest.raises(HttpResponseError) as forbidden:
         client(world, REAL).get_secret("n")
     assert forbidden.value.status_code == 403
+
+
+def test_it_follows_a_claims_challenge(world: World) -> None:
+    """With a token from after the moment that is named; it asks its credential for just that."""
+    credential = Credential(world)
+    vault = client(world, REAL, credential)
+    vault.set_secret("n", "x")
+    world.clock.advance(timedelta(seconds=10))
+    world.vaults["contoso"].valid_from = world.now()
+
+    assert vault.get_secret("n").value == "x"
+    assert credential.claims[0] is None
+    assert '"nbf"' in str(credential.claims[-1])
+
+
+@pytest.mark.parametrize(("retry_after", "waits"), [(None, 1.6), (3, 3.0)])
+def test_it_waits_where_it_is_told_too_many(
+    world: World, monkeypatch: pytest.MonkeyPatch, retry_after: int | None, waits: float
+) -> None:
+    """At once and after a pause of its own without `Retry-After`; with it that pause. The world's clock moves on."""
+    pauses: list[float] = []
+
+    def pause(_: object, seconds: float) -> None:
+        pauses.append(seconds)
+        world.clock.advance(timedelta(seconds=10))
+
+    monkeypatch.setattr(RequestsTransport, "sleep", pause)
+    session = requests.Session()
+    session.mount("https://", ToTheWorld(world))
+    transport = RequestsTransport(session=session, session_owner=False)
+    vault = SecretClient(REAL, Credential(world), transport=transport, retry_total=3)
+    vault.set_secret("n", "x")
+    world.vaults["contoso"].limit, world.vaults["contoso"].retry_after = 1, retry_after
+    vault.get_secret("n")
+    assert vault.get_secret("n").value == "x"
+    assert pauses == [waits]
+
+
+def test_it_waits_for_a_deletion_that_takes_its_time(world: World) -> None:
+    """5: the poller asks for the deleted secret until it is there; each of its questions takes a second here."""
+    world.vaults["contoso"].delete_takes = timedelta(seconds=3)
+    session = requests.Session()
+    adapter = ToTheWorld(world, takes=1)
+    session.mount("https://", adapter)
+    transport = RequestsTransport(session=session, session_owner=False)
+    vault = SecretClient(REAL, Credential(world), transport=transport, retry_total=0)
+    vault.set_secret("n", "x")
+    vault.begin_delete_secret("n", _polling_interval=0).wait()
+
+    assert adapter.statuses[-3:] == [404, 404, 200]
+    assert vault.get_deleted_secret("n").name == "n"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_its_asynchronous_twin_does_the_same(world: World) -> None:
+    """Set, get, update, list, versions, delete, recover, backup and restore."""
+    session = requests.Session()
+    session.mount("https://", ToTheWorld(world))
+    transport = AsyncioRequestsTransport(session=session, session_owner=False)
+    async with AsyncSecretClient(REAL, AsyncCredential(world), transport=transport, retry_total=0) as vault:
+        first = await vault.set_secret(TENANT, "one", tags={"epoch": "1"})
+        await vault.set_secret(TENANT, "two")
+        await vault.update_secret_properties(TENANT, first.properties.version, enabled=False)
+        assert (await vault.get_secret(TENANT)).value == "two"
+        assert [one.name async for one in vault.list_properties_of_secrets()] == [TENANT]
+        versions = {one.version: one.enabled async for one in vault.list_properties_of_secret_versions(TENANT)}
+        assert sorted(map(str, versions.values())) == ["False", "True"]
+        blob = await vault.backup_secret(TENANT)
+        await vault.delete_secret(TENANT)
+        with pytest.raises(ResourceExistsError):
+            await vault.set_secret(TENANT, "three")
+        assert [one.name async for one in vault.list_deleted_secrets()] == [TENANT]
+        await vault.recover_deleted_secret(TENANT)
+        await vault.delete_secret(TENANT)
+        await vault.purge_deleted_secret(TENANT)
+        assert (await vault.restore_secret_backup(blob)).name == TENANT
+        assert (await vault.get_secret(TENANT)).value == "two"

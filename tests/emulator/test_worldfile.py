@@ -7,19 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partnerauth.cloud import Api
 from partnerauth.emulator import moments
 from partnerauth.emulator.clock import WorldClock
-from partnerauth.emulator.default import ADMIN_AGENT, APPLICATION_IDS, JOHN, contoso
+from partnerauth.emulator.default import ADMIN_AGENT, APPLICATION_IDS, JOHN, WEB_APP, contoso
+from partnerauth.emulator.groups import groups
+from partnerauth.emulator.rules.access import AccessPolicy, Channel, Control
+from partnerauth.emulator.rules.causes import ENDS, Cause, Kind
+from partnerauth.emulator.rules.measures import Measures
 from partnerauth.emulator.world import (
     AppCertificate,
     AppSecret,
     Automatic,
     Customer,
     CustomerUser,
+    FederatedCredential,
+    Method,
     Person,
     Policies,
     Registration,
@@ -102,6 +108,41 @@ def test_a_world_from_nothing() -> None:
     assert world.vaults["northwind"].secrets["greeting"].versions[0].value == Hidden("hello")
     (referral,) = world.referrals.values()
     assert (referral["name"], referral["details"]["dealValue"]) == ("Litware moves to Azure", 50000)
+
+
+def test_a_world_with_rules() -> None:
+    """The third example of docs/worlds.md."""
+    world = read_world(EXAMPLES[2])
+
+    agents, codes = world.access_policies.values()
+    _, john = world.person(JOHN) or pytest.fail("John is there")
+    _, agent = world.person(ADMIN_AGENT) or pytest.fail("the agent is there")
+    app = world.registrations[WEB_APP]
+    assert world.measures == Measures(None, None, timedelta(days=30), None, timedelta(seconds=30), 0.3)
+    assert agents.people == {group.id for group in groups(world.partner()).values() if group.agents != "sales_agent"}
+    assert (agents.controls, agents.sign_in_frequency) == ({Control.MFA}, timedelta(hours=12))
+    assert (codes.channels, codes.without, codes.controls) == ({Channel.DEVICE_CODE}, {agent.id}, {Control.BLOCK})
+    assert (john.methods, john.revoked) == ({Method.PUSH}, {Cause.ADMIN_REVOKED: datetime(2026, 5, 20, 8, tzinfo=UTC)})
+    assert (app.exposes, app.name, world.issuers) == (
+        {"access_as_user"},
+        "Partner Center Access App",
+        {app.federated[0].issuer: []},
+    )
+    fabrikam = next(one for one in world.customers.values() if one.name == "Fabrikam")
+    assert fabrikam.grants[WEB_APP, APPLICATION_IDS[Api.GRAPH], ""] == {"User.Read"}
+
+
+def test_the_table_of_revocations_is_in_the_page() -> None:
+    """As the code has it."""
+    rows = {line.split("`")[1]: line.split("|")[2:-1] for line in PAGE.read_text().splitlines() if line[:3] == "| `"}
+
+    for cause in Cause:
+        kinds = ("password_cookie", "password_token", "other_cookie", "other_token", "confidential_token")
+        assert [cell.strip() for cell in rows[cause.value]] == ["ends" if Kind(k) in ENDS[cause] else "" for k in kinds]
+    for measure in Measures.READ:
+        assert measure in rows
+    for control in Control:
+        assert control.value in rows
 
 
 def test_the_same_file_makes_the_same_world() -> None:
@@ -338,6 +379,13 @@ perhaps = st.none() | dates
 flags = st.booleans()
 names = st.sets(texts, max_size=3)
 labels = st.from_regex(r"[a-z][a-z0-9]{2,10}", fullmatch=True)
+
+
+def whole(span: timedelta) -> timedelta:
+    return timedelta(seconds=int(span.total_seconds()))
+
+
+spans = st.timedeltas(timedelta(seconds=1), timedelta(days=1000)).map(whole)
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | flags | st.integers() | st.floats(allow_nan=False) | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
@@ -366,6 +414,10 @@ def worlds(draw: st.DrawFn) -> World:
                 draw(flags),
                 draw(perhaps),
             )
+            person.methods = draw(st.sets(st.sampled_from(Method)))
+            person.device = draw(st.sampled_from(["", "managed", "compliant"]))
+            person.password_ends = draw(perhaps)
+            person.revoked = draw(st.dictionaries(st.sampled_from(Cause), dates, max_size=2))
             tenant.people[person.id] = person
         tenant.grants = draw(
             st.dictionaries(
@@ -395,10 +447,19 @@ def worlds(draw: st.DrawFn) -> World:
             draw(flags),
             draw(flags),
             draw(flags),
+            federated=draw(
+                st.lists(
+                    st.builds(FederatedCredential, guids, texts, texts, texts, st.lists(texts, max_size=2)), max_size=1
+                )
+            ),
+            exposes=draw(names),
+            logout_url=draw(st.just("") | texts),
         )
     for name in draw(st.lists(guids, max_size=2, unique=True)):
         users = [CustomerUser(draw(guids), draw(texts), draw(texts), draw(texts), draw(texts), draw(flags))]
         customer = Customer(name, draw(texts), f"c{name}.example", draw(texts), draw(texts), gdap=draw(names))
+        customer.grants = draw(st.dictionaries(st.tuples(guids, guids, st.just("")), names, max_size=1))
+        customer.subscriptions = draw(st.lists(st.dictionaries(texts, texts | st.integers(), max_size=2), max_size=1))
         customer.users = {user.id: user for user in users[: draw(st.integers(0, 1))]}
         world.customers[name] = customer
     for name in draw(st.lists(labels, max_size=1)):
@@ -422,6 +483,36 @@ def worlds(draw: st.DrawFn) -> World:
         world.vaults[name] = vault
     for name in draw(st.lists(guids, max_size=1)):
         world.referrals[name] = draw(st.dictionaries(texts, json_values, max_size=3)) | {"id": name}
+    policy = st.builds(
+        AccessPolicy,
+        id=guids,
+        name=texts,
+        tenant=some_tenant,
+        controls=st.sets(st.sampled_from(Control), min_size=1),
+        begins=perhaps,
+        ends=perhaps,
+        people=st.sets(guids, max_size=2),
+        roles=names,
+        without=st.sets(guids, max_size=1),
+        applications=st.sets(guids, max_size=1),
+        resources=st.sets(guids | st.sampled_from(list(APPLICATION_IDS.values())), max_size=1),
+        channels=st.sets(st.sampled_from(Channel)),
+        sign_in_frequency=st.none() | spans,
+    )
+    world.access_policies = {one.id: one for one in draw(st.lists(policy, max_size=2, unique_by=lambda one: one.id))}
+    world.issuers = draw(st.dictionaries(texts, st.just([]), max_size=1))
+    world.measures = draw(
+        st.builds(
+            Measures,
+            st.none() | st.timedeltas(timedelta(minutes=10), timedelta(hours=24)).map(whole),
+            st.none() | spans,
+            st.none() | spans,
+            st.none() | spans,
+            spans,
+            st.floats(0, 1),
+            flags,
+        )
+    )
     world.policies = Policies(**{policy: draw(perhaps) for policy in Policies.FIELDS})
     people = [person.upn for _, person in world.people()]
     if people:
@@ -429,6 +520,7 @@ def worlds(draw: st.DrawFn) -> World:
     return world
 
 
+@settings(deadline=None, max_examples=60)
 @given(worlds())
 def test_a_written_world_is_read_again(world: World) -> None:
     assert same(read_world(write_world(world)), world)

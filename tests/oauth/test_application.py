@@ -3,14 +3,16 @@
 import base64
 import hashlib
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509 import Certificate as X509
 from cryptography.x509 import CertificateBuilder, Name, NameAttribute, NameOID, random_serial_number
 
@@ -104,6 +106,46 @@ def test_certificates_that_are_not_right(private: RSAPrivateKey, other: RSAPriva
         with pytest.raises(Misconfigured, match=said) as raised:
             Certificate.from_pem(pem)
         assert "BEGIN" not in str(raised.value)
+
+
+def pfx_of(private: RSAPrivateKey, x509: Any, *, password: bytes | None, also: Any = ()) -> bytes:
+    lock = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+    return pkcs12.serialize_key_and_certificates(b"app", private, x509, list(also) or None, lock)
+
+
+@pytest.mark.parametrize("passphrase", ["open sesame", Hidden("pässword")])
+def test_a_key_with_a_passphrase(private: RSAPrivateKey, passphrase: str | Hidden) -> None:
+    """In PEM and in PFX, as a text or hidden; the certificate of the key is found among those of its chain."""
+    text = passphrase.reveal() if isinstance(passphrase, Hidden) else passphrase
+    own, foreign = certified(private), certified(rsa.generate_private_key(65537, 2048))
+    expected = Certificate.from_pem(pem_of(private, own))
+
+    assert Certificate.from_pem(pem_of(private, own, password=text.encode()), passphrase) == expected
+    assert Certificate.from_pfx(pfx_of(private, own, password=text.encode()), passphrase) == expected
+    chain = pfx_of(private, own, password=text.encode(), also=[foreign])
+    assert Certificate.from_pfx(chain, passphrase, sha1=True) == replace(expected, sha1=True)
+
+
+def test_a_key_without_one(private: RSAPrivateKey) -> None:
+    """A passphrase that is not needed does no harm in PEM, where the key itself says that it is open."""
+    own = certified(private)
+
+    assert Certificate.from_pfx(pfx_of(private, own, password=None)) == Certificate.from_pem(pem_of(private, own))
+    assert Certificate.from_pem(pem_of(private, own), "not needed") == Certificate.from_pem(pem_of(private, own))
+
+
+def test_a_wrong_passphrase(private: RSAPrivateKey) -> None:
+    """It is named as the likely fault, and shown nowhere."""
+    own = certified(private)
+    pem, pfx = pem_of(private, own, password=b"right"), pfx_of(private, own, password=b"right")
+    for read, content in ((Certificate.from_pem, pem), (Certificate.from_pfx, pfx)):
+        with pytest.raises(Misconfigured, match="cannot be read with this passphrase") as raised:
+            read(content, "wr0ng")
+        assert "wr0ng" not in str(raised.value)
+        with pytest.raises(Misconfigured, match="cannot be read"):
+            read(content)
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        Certificate.from_pfx(pem)
 
 
 def test_a_secret() -> None:

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from partnerauth.hidden import Hidden
-from partnerauth.oauth.grants import AppItself, AuthorizationCode, DeviceCode, Grant, Password, RefreshToken
+from partnerauth.oauth.grants import AppItself, AuthorizationCode, DeviceCode, Grant, OnBehalfOf, Password, RefreshToken
 
 letters = st.characters(codec="utf-8")
 text = st.text(letters, max_size=40)
@@ -18,6 +18,7 @@ grants: st.SearchStrategy[Grant] = st.one_of(
     st.builds(RefreshToken, hidden),
     st.builds(DeviceCode, hidden),
     st.builds(Password, filled, hidden),
+    st.builds(OnBehalfOf, hidden),
 )
 
 proofs: st.SearchStrategy[dict[str, Hidden]] = st.one_of(

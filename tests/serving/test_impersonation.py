@@ -34,12 +34,14 @@ from partnerauth.serving.server import Server
 KEY = Hidden("a-key-of-enough-letters")
 
 
-@pytest.mark.parametrize("name", [*SIGN_IN_HOSTS, *API_HOSTS, "login.microsoftonline.us", "any.vault.azure.net"])
+@pytest.mark.parametrize(
+    "name", [*sorted(SIGN_IN_HOSTS | API_HOSTS), "login.microsoftonline.us", "any.vault.azure.net"]
+)
 def test_real_names_are_known(name: str) -> None:
     assert is_real(name)
 
 
-@pytest.mark.parametrize("name", ["", "localhost", "microsoft.com", "vault.azure.net.evil.example", "a.b.vault.azure.net"])
+@pytest.mark.parametrize("name", ["", "localhost", "microsoft.com", "vault.azure.net.evil", "a.b.vault.azure.net"])
 def test_other_names_are_not(name: str) -> None:
     assert not is_real(name)
 
@@ -102,7 +104,7 @@ def test_nothing_is_written_twice(ca: Path) -> None:
 @pytest.mark.needs("keytool")
 def test_java_reads_the_trust_store(ca: Path) -> None:
     store = Trust.kept(ca, others=False).java
-    listing = ["keytool", "-list", "-keystore", store, "-storepass", "changeit"]
+    listing = ["keytool", "-list", "-keystore", str(store), "-storepass", "changeit"]
     said = subprocess.run(listing, capture_output=True, text=True, check=False)
 
     assert said.stdout.count("trustedCertEntry") == 2, said.stdout
@@ -120,7 +122,8 @@ def test_javas_options_keep_what_is_there_and_spaces(certificates: Certificates,
 
 def test_a_shell_takes_the_lines(ca: Path) -> None:
     variables = Trust.kept(ca, others=False).variables({}) | {"ODD": "it's $HOME"}
-    shell = "; ".join((*exports(variables), f"{sys.executable} -c 'import os, json; print(json.dumps(dict(os.environ)))'"))
+    telling = f"{sys.executable} -c 'import os, json; print(json.dumps(dict(os.environ)))'"
+    shell = "; ".join((*exports(variables), telling))
     said = subprocess.run(["sh", "-c", shell], env={}, capture_output=True, text=True, check=True)
 
     assert variables.items() <= json.loads(said.stdout).items()
@@ -163,7 +166,7 @@ def test_loopback_addresses_are_told_from_others(host: str, loopback: bool) -> N
     assert is_loopback(host) is loopback
 
 
-@pytest.mark.parametrize("content", ["", "short", "a key with spaces in it", "key-with-an-é-in-it-and-more", "x" * 5000])
+@pytest.mark.parametrize("content", ["", "short", "a key with spaces in it", "key-with-an-é-in-it", "x" * 5000])
 def test_a_key_file_must_hold_a_key(tmp_path: Path, content: str) -> None:
     path = tmp_path / "key"
     path.write_text(content)

@@ -11,8 +11,7 @@ from pathlib import Path
 from partnerauth.hidden import Hidden
 from tests.needs import could_not_run
 
-PORT = 5432  # of the socket's name only
-SETTINGS = "fsync=off full_page_writes=off synchronous_commit=off max_connections=100 listen_addresses=".split(" ")
+SETTINGS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "listen_addresses=")
 
 
 def programs() -> Path:

@@ -49,7 +49,6 @@ class Opened:
 
         return Server(self.emulator.answer, self.directory, layer=emulated(self.emulator), **more)
 
-
     def keeping(self) -> AbstractContextManager[None]:
         """Write the world down now and then, and when the block ends; where it has a state folder."""
         return self.state.keeping(self.emulator.world) if self.state else nullcontext()

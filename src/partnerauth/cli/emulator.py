@@ -20,8 +20,8 @@ PORT = 8443
 COMMANDS = {
     "run": ("emulator_run", "Run a command for which the emulator is Microsoft."),
     "proxy": ("emulator_proxy", "The same for any program, through HTTPS_PROXY alone."),
+    "world": ("worlds", "Check, begin or keep a world file."),
     "control": ("control", "Ask a running emulator's control API."),
-    "clock": ("emulator_control", "Show or change a running emulator's clock."),
 }
 
 
@@ -54,7 +54,7 @@ class Group(click.Group):
 @as_json
 @click.pass_context
 def emulator(
-    ctx: click.Context, port: int, host: str, key_file: str | None, impersonate: bool, json_: bool, **world: Any
+    ctx: click.Context, /, port: int, host: str, key_file: str | None, impersonate: bool, json_: bool, **world: Any
 ) -> None:
     """The Partner Center world in one local process: Entra ID, Key Vault, Partner Center, Referrals, Graph.
 
@@ -75,11 +75,14 @@ def emulator(
         facts: dict[str, Any] = {"url": started.url, "ca": str(started.ca), "control": f"{started.url}/_emulator"}
         told = _greeting(facts)
         if impersonate:
-            from partnerauth.serving.impersonation import Trust, exports, hosts_lines, real_names
+            from partnerauth.serving.impersonation import Trust, chromium_flags, exports, hosts_lines, real_names
 
             variables = Trust.kept(started.ca, others=False).variables() | {"PARTNERAUTH_EMULATED": "1"}
             hosts = hosts_lines(real_names(served.emulator.world.vaults))
+            mapped = ",".join(f"MAP {line.split()[1]} 127.0.0.1:{started.port}" for line in hosts)
+            chromium = [*chromium_flags(started.ca), f"--host-resolver-rules={mapped}"]
             facts |= {"real_port": 443 if also else None, "hosts": hosts, "environment": variables}
+            facts |= {"chromium": chromium}
             told = _impersonating(told, hosts, exports(variables), missed, started.port)
         click.echo(json.dumps(facts) if json_ else told + "\nCtrl-C ends it.")
 

@@ -1,4 +1,4 @@
-"""`partnerauth emulator control` and `clock`: a running emulator's world, looked at and changed from outside."""
+"""One request to the control API of a running emulator, and where that is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 CONTROL = "PARTNERAUTH_CONTROL"
-LISTED = ("freeze", "follow")
 
 address_option = click.option(
     "--control", envvar=CONTROL, metavar="URL", help="The control API's address; in `emulator run` it is known."
@@ -27,7 +26,7 @@ key_option = click.option("--key-file", metavar="PATH", help="The key, where the
 def control(
     method: str, path: str, body: str | None, control: str | None, ca: str | None, key_file: str | None
 ) -> None:
-    """Send one request to the control API of a running emulator, and print the answer's JSON.
+    r"""Send one request to the control API of a running emulator, and print the answer's JSON.
 
     \b
     partnerauth emulator control GET /people
@@ -42,31 +41,6 @@ def control(
     answer = ask(method.upper(), path, value, control, ca, key_file)
     if answer is not None:
         click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
-
-
-@click.command(short_help="Show or change a running emulator's clock.")
-@click.argument("change", required=False)
-@address_option
-@ca_option
-@key_option
-def clock(change: str | None, control: str | None, ca: str | None, key_file: str | None) -> None:
-    """Show the clock of a running emulator's world, or CHANGE it first.
-
-    \b
-    partnerauth emulator clock +91d             let 91 days pass
-    partnerauth emulator clock 2027-01-01       make it this moment
-    partnerauth emulator clock freeze           stand still; `follow` goes on
-    """
-    wanted: dict[str, Any] = {}
-    if change is None:
-        answer = ask("GET", "/clock", None, control, ca, key_file)
-    else:
-        if change in LISTED:
-            wanted = {"frozen": change == "freeze"}
-        else:
-            wanted = {"advance": change[1:]} if change.startswith("+") else {"now": change}
-        answer = ask("PUT", "/clock", wanted, control, ca, key_file)
-    click.echo(f"{answer['now']}{' (frozen)' if answer['frozen'] else ''}")
 
 
 def ask(method: str, path: str, value: Any, control: str | None, ca: str | None, key_file: str | None) -> Any:

@@ -33,7 +33,7 @@ def proxy(
     """
     from partnerauth.cli.emulated import opened
     from partnerauth.serving.guard import key_from, require_key
-    from partnerauth.serving.impersonation import Trust, exports, through_proxy
+    from partnerauth.serving.impersonation import Trust, chromium_flags, exports, through_proxy
     from partnerauth.serving.proxy import Rules
     from partnerauth.serving.server import bound
 
@@ -55,6 +55,7 @@ def proxy(
             "control": f"{started.url}/_emulator",
             "proxy": address,
             "environment": variables,
+            "chromium": [*chromium_flags(started.ca), f"--proxy-server={address}"],
         }
         click.echo(json.dumps(facts) if json_ else _greeting(facts, exports(variables), asks=key is not None))
 
@@ -68,6 +69,7 @@ def _greeting(facts: dict[str, Any], variables: list[str], *, asks: bool) -> str
         f"  control API   {facts['control']}",
         "For a program that is not changed at all, in its environment (Python, Node.js, Java, .NET, Go and curl):",
         *(f"    {line}" for line in variables),
+        "For a browser: chromium " + " ".join(facts["chromium"]),
     ]
     if asks:
         lines.append("The proxy asks for the key: put it into the address, as http://any:KEY@host:port.")

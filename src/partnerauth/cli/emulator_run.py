@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -54,7 +54,7 @@ def run(
     no_mfa: bool,
     **world: Any,
 ) -> None:
-    """Run COMMAND for which the emulator is Microsoft: real names, trusted certificates, nothing in it changed.
+    r"""Run COMMAND for which the emulator is Microsoft: real names, trusted certificates, nothing in it changed.
 
     Its environment says where roots to trust are, PARTNERAUTH_CONTROL where the control API is, PARTNERAUTH_EMULATED=1
     that all this is make-believe. Ends with COMMAND's exit code, and leaves nothing behind.
@@ -78,6 +78,7 @@ def run(
         variables["BROWSER"] = f"{shlex.quote(sys.executable)} -m partnerauth.cli.emulator_browser %s"
     with ExitStack() as ending:
         server, leading = _serving(served, names, isolated=isolated, pass_through=pass_through)
+        ending.enter_context(served.keeping())
         ending.enter_context(server)
         variables |= leading
         variables |= {"PARTNERAUTH_EMULATED": "1", "PARTNERAUTH_CONTROL": f"{server.url}/_emulator"}
@@ -150,18 +151,28 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
     The terminal's signals reach the command itself; those sent to us are handed on.
     """
+    child: subprocess.Popen[bytes] | None = None
+    early: list[int] = []
+
+    def hand_on(number: int, _: object) -> None:
+        if child is None:
+            early.append(number)
+        else:
+            child.send_signal(number)
+
+    # Before the command begins, for it may be that somebody ends us as soon as it says its first word. To ignore the
+    # terminal's interrupt would be inherited, to do nothing about it is not.
+    before = {number: signal.signal(number, hand_on) for number in FORWARDED}
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         child = subprocess.Popen(command, env=environment)  # noqa: S603  # that is what we are here for
+        for number in early:
+            child.send_signal(number)
+        code = child.wait()
     except OSError as error:
         click.echo(f"{command[0]}: {error.strerror}", err=True)
         return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_RUNNABLE
-    before = {number: signal.signal(number, lambda got, _: child.send_signal(got)) for number in FORWARDED}
-    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        code = child.wait()
     finally:
-        with suppress(OSError):
-            child.kill()  # only where waiting itself has failed
         for number, handler in before.items():
             signal.signal(number, handler)
     return BY_SIGNAL - code if code < 0 else code

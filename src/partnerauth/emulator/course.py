@@ -16,7 +16,6 @@ from partnerauth.emulator.barriers import Barrier
 from partnerauth.emulator.facts import Facts
 from partnerauth.emulator.faults import Rule
 from partnerauth.emulator.journal import Journal
-from partnerauth.emulator.refusing import refusal
 from partnerauth.emulator.world import World
 from partnerauth.errors import Unreachable, Unreadable
 from partnerauth.flow import Ask, AsyncSend, Send, Wait
@@ -171,6 +170,8 @@ def _done(gone: Future[None], seconds: float) -> bool:
 
 def _told(world: World, arrival: Arrival, rule: Rule) -> Response:
     """What the client is told in place of the world's answer."""
+    from partnerauth.emulator.refusing import refusal
+
     status = rule.status or (429 if rule.retry_after is not None else None)
     more = (("Retry-After", str(rule.retry_after)),) if rule.retry_after is not None else ()
     if rule.aadsts is not None or rule.code is not None:

@@ -10,23 +10,23 @@ from typing import TypeAlias
 from partnerauth.emulator import address
 from partnerauth.emulator.address import Arrival
 from partnerauth.emulator.barriers import Barriers
-from partnerauth.emulator.control import Control
-from partnerauth.emulator.control.barriers import watched
 from partnerauth.emulator.course import Course, Struck, aside, awaited, course, in_place, seen
 from partnerauth.emulator.default import contoso
-from partnerauth.emulator.entra.service import Entra
 from partnerauth.emulator.facts import Facts
 from partnerauth.emulator.faults import Faults
-from partnerauth.emulator.graph import Graph
 from partnerauth.emulator.journal import Journal
-from partnerauth.emulator.partnercenter import PartnerCenter
-from partnerauth.emulator.referrals import Referrals
 from partnerauth.emulator.snapshot import Snapshots
-from partnerauth.emulator.vaults import Vaults
 from partnerauth.emulator.world import World
 from partnerauth.messages import Request, Response
 
 Answer: TypeAlias = Callable[[Arrival], Response]
+
+SERVICES = {
+    **dict.fromkeys(address.SIGN_IN_HOSTS, "_entra"),
+    address.PARTNER_CENTER: "_partner_center",
+    address.REFERRALS: "_referrals",
+    address.GRAPH: "_graph",
+}
 
 log = logging.getLogger("partnerauth.emulator")
 
@@ -44,13 +44,6 @@ class Emulator:
         self.faults = Faults(self.world)
         self.barriers = Barriers(self.world)
         self.snapshots = Snapshots(self.world)
-        entra = Entra(self.world)
-        self._services: dict[str, Answer] = dict.fromkeys(address.SIGN_IN_HOSTS, entra.answer)
-        self._services[address.PARTNER_CENTER] = PartnerCenter(self.world).answer
-        self._services[address.REFERRALS] = Referrals(self.world).answer
-        self._services[address.GRAPH] = Graph(self.world).answer
-        self._vaults = Vaults(self.world).answer
-        self._control = Control(self).answer
 
     def handle(self, request: Request) -> Response:
         """The answer to `request`, after the barriers and the faults that it meets; held requests block their thread.
@@ -81,6 +74,8 @@ class Emulator:
         if arrival is None:
             return None
         if arrival.host == "":
+            from partnerauth.emulator.control.barriers import watched
+
             watch = watched(self.barriers, arrival)
             return awaited(*watch, request) if watch else None
         facts = Facts(self.world, arrival)
@@ -131,11 +126,50 @@ class Emulator:
             return self._control if arrival.path.startswith("/_emulator") else self._portal
         if arrival.host.endswith(address.VAULT_SUFFIX):
             return self._vaults
-        return self._services.get(arrival.host, _nobody)
+        found: Answer = getattr(self, SERVICES.get(arrival.host, "_nobody"))
+        return found
 
+    # Services are loaded when they are first asked: a start is quicker, and most tests need one or two of them.
 
-def _nobody(arrival: Arrival) -> Response:
-    return _plain(404, "This service is known but not emulated.")
+    @cached_property
+    def _entra(self) -> Answer:
+        from partnerauth.emulator.entra.service import Entra
+
+        return Entra(self.world).answer
+
+    @cached_property
+    def _partner_center(self) -> Answer:
+        from partnerauth.emulator.partnercenter import PartnerCenter
+
+        return PartnerCenter(self.world).answer
+
+    @cached_property
+    def _referrals(self) -> Answer:
+        from partnerauth.emulator.referrals import Referrals
+
+        return Referrals(self.world).answer
+
+    @cached_property
+    def _graph(self) -> Answer:
+        from partnerauth.emulator.graph import Graph
+
+        return Graph(self.world).answer
+
+    @cached_property
+    def _vaults(self) -> Answer:
+        from partnerauth.emulator.vaults import Vaults
+
+        return Vaults(self.world).answer
+
+    @cached_property
+    def _control(self) -> Answer:
+        from partnerauth.emulator.control import Control
+
+        return Control(self).answer
+
+    @cached_property
+    def _nobody(self) -> Answer:
+        return lambda arrival: _plain(404, "This service is known but not emulated.")
 
 
 def _plain(status: int, text: str) -> Response:

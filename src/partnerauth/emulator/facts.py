@@ -15,7 +15,6 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 from msgspec import Meta
 
-from partnerauth.apis import reference
 from partnerauth.cloud import GLOBAL, Api
 from partnerauth.emulator import address
 from partnerauth.emulator.address import Arrival
@@ -69,6 +68,8 @@ class Facts:
     @cached_property
     def operation(self) -> str:
         """What is asked: a row of the API's table (`GET /v1/customers/{customer}`), or the endpoint (`token`)."""
+        from partnerauth.apis import reference
+
         host = self.service
         if host in address.SIGN_IN_HOSTS:
             return self.path.rstrip("/").rpartition("/")[2].lower()

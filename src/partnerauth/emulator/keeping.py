@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -23,7 +25,6 @@ from partnerauth.hidden import Hidden
 VERSION = 1
 PACKAGE = "partnerauth."
 KIND, CONTENT = "!", "of"
-COLLECTIONS: dict[str, Any] = {"tuple": tuple, "set": set, "frozenset": frozenset}
 
 
 class _LeftOut(Exception):
@@ -32,7 +33,7 @@ class _LeftOut(Exception):
 
 def written(snapshot: Snapshot) -> bytes:
     """The text of a snapshot. It holds the secrets of the world: write it where only its owner reads."""
-    body = {name: _written(getattr(snapshot, name)) for name in ("moment", "frozen", "ahead", "facts", "chance")}
+    body = {name: _written(getattr(snapshot, name)) for name in ("moment", "frozen", "ahead", "facts", "sequence")}
     return msgspec.json.encode({"version": VERSION, **body})
 
 
@@ -48,32 +49,37 @@ def read(text: bytes) -> Snapshot:
 
 
 def _written(value: Any) -> Any:
-    match value:
-        case Enum():
-            return _kind(type(value), _written(value.value))
-        case None | bool() | str() | int() | float():
-            return value
-        case bytes():
-            return {KIND: "bytes", CONTENT: b64encode(value).decode()}
-        case datetime():
-            return {KIND: "datetime", CONTENT: value.isoformat()}
-        case timedelta():
-            return {KIND: "timedelta", CONTENT: [value.days, value.seconds, value.microseconds]}
-        case Hidden():
-            return {KIND: "hidden", CONTENT: value.reveal()}
-        case list():
-            return [_written(one) for one in value]
-        case dict():
-            return {KIND: "dict", CONTENT: _pairs(value)}
-        case deque():
-            return {KIND: "deque", CONTENT: [[_written(one) for one in value], value.maxlen]}
-        case tuple() if hasattr(value, "_fields"):
-            return _kind(type(value), {name: _written(one) for name, one in zip(value._fields, value, strict=True)})
-        case tuple() | set() | frozenset():
-            return {KIND: type(value).__name__, CONTENT: [_written(one) for one in value]}
-        case _ if is_dataclass(value):
-            return _kind(type(value), {one.name: _written(getattr(value, one.name)) for one in fields(value)})
-    raise _LeftOut
+    kind: Any = type(value)
+    return _writer(kind)(value)
+
+
+@cache
+def _writer(kind: Any) -> Callable[[Any], Any]:
+    """How values of exactly this type are written: looked up once, since a world may hold a million of them."""
+    if kind in PLAIN:
+        return lambda value: value
+    if kind is list:
+        return _all
+    if kind in SIMPLE:
+        name, simply = kind.__name__.lower(), SIMPLE[kind]
+        return lambda value: {KIND: name, CONTENT: simply(value)}
+    if issubclass(kind, Enum):
+        return lambda value: _kind(kind, _written(value.value))
+    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
+        names: tuple[str, ...] = kind._fields
+        return lambda value: _kind(kind, {name: _written(one) for name, one in zip(names, value, strict=True)})
+    if is_dataclass(kind):
+        members = [one.name for one in fields(kind)]
+        return lambda value: _kind(kind, {name: _written(getattr(value, name)) for name in members})
+    return _left_out
+
+
+def _left_out(value: Any) -> NoReturn:
+    raise _LeftOut(type(value))
+
+
+def _all(value: Iterable[Any]) -> list[Any]:
+    return [_written(one) for one in value]
 
 
 def _pairs(value: dict[Any, Any]) -> list[Any]:
@@ -90,38 +96,53 @@ def _kind(kind: type, content: Any) -> dict[str, Any]:
     return {KIND: f"{kind.__module__}:{kind.__qualname__}", CONTENT: content}
 
 
+PLAIN = frozenset({type(None), bool, str, int, float})
+SIMPLE: dict[type, Callable[[Any], Any]] = {
+    bytes: lambda value: b64encode(value).decode(),
+    datetime: datetime.isoformat,
+    timedelta: lambda value: [value.days, value.seconds, value.microseconds],
+    Hidden: Hidden.reveal,
+    dict: _pairs,
+    deque: lambda value: [_all(value), value.maxlen],
+    tuple: _all,
+    set: _all,
+    frozenset: _all,
+}
+
+
 def _read(value: Any) -> Any:
     if isinstance(value, list):
         return [_read(one) for one in value]
     if not isinstance(value, dict):
         return value
-    kind, content = value[KIND], value[CONTENT]
-    match kind:
-        case "bytes":
-            return b64decode(content)
-        case "datetime":
-            return datetime.fromisoformat(content).astimezone(UTC)
-        case "timedelta":
-            return timedelta(*content)
-        case "hidden":
-            return Hidden(content)
-        case "dict":
-            return {_read(key): _read(one) for key, one in content}
-        case "deque":
-            return deque(map(_read, content[0]), content[1])
-        case "tuple" | "set" | "frozenset":
-            return COLLECTIONS[kind](map(_read, content))
-    return _record(kind, content)
+    return _reader(value[KIND])(value[CONTENT])
 
 
-def _record(name: str, content: Any) -> Any:
+@cache
+def _reader(name: str) -> Callable[[Any], Any]:
+    """How what was written under this name is read. Raises ValueError for what is none of ours."""
+    if name in READERS:
+        return READERS[name]
     module, _, qualified = name.partition(":")
     if not module.startswith(PACKAGE) or not qualified.isidentifier():
         raise ValueError("the state names a class that is none of ours")
     kind: Any = getattr(import_module(module), qualified)
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind(_read(content))
+        return lambda content: kind(_read(content))
     if isinstance(kind, type) and (is_dataclass(kind) or (issubclass(kind, tuple) and hasattr(kind, "_fields"))):
         known = {one.name for one in fields(kind) if one.init} if is_dataclass(kind) else set(kind._fields)
-        return kind(**{member: _read(one) for member, one in content.items() if member in known})
+        return lambda content: kind(**{member: _read(one) for member, one in content.items() if member in known})
     raise ValueError("the state names a class that is none of ours")
+
+
+READERS: dict[str, Callable[[Any], Any]] = {
+    "bytes": b64decode,
+    "datetime": lambda content: datetime.fromisoformat(content).astimezone(UTC),
+    "timedelta": lambda content: timedelta(*content),
+    "hidden": Hidden,
+    "dict": lambda content: {_read(key): _read(one) for key, one in content},
+    "deque": lambda content: deque(map(_read, content[0]), content[1]),
+    "tuple": lambda content: tuple(map(_read, content)),
+    "set": lambda content: set(map(_read, content)),
+    "frozenset": lambda content: frozenset(map(_read, content)),
+}

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,7 +21,7 @@ import msgspec
 from partnerauth.cloud import Dialect
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
     from cryptography.x509 import Certificate
 
 KEY_BITS = 2048
@@ -98,10 +98,8 @@ class SigningKeys:
         from cryptography.hazmat.primitives.hashes import SHA256
 
         key = self._first(1)[0]
-        named = {"typ": "JWT", "alg": "RS256"}
-        named |= {"x5t": key.kid, "kid": key.kid} if claims.get("ver") == "1.0" else {"kid": key.kid}
-        parts = (msgspec.json.encode(named | dict(header or {})), msgspec.json.encode(claims))
-        text = ".".join(map(_base64url, parts))
+        more = msgspec.json.encode(header).decode() if header else ""
+        text = f"{_header(key.kid, claims.get('ver') == '1.0', more)}.{_base64url(msgspec.json.encode(claims))}"
         return f"{text}.{_base64url(key.private.sign(text.encode(), PKCS1v15(), SHA256()))}"
 
     def verify(self, token: str) -> dict[str, Any]:
@@ -132,6 +130,10 @@ class SigningKeys:
         """The key set as published under `base`; in v2 each key names the issuers it may sign for."""
         more = {"issuer": f"{base}/{{tenantid}}/v2.0"} if dialect is Dialect.V2 else {}
         return {"keys": [key.public() | more for key in self._first(PUBLISHED)]}
+
+    def public(self) -> Iterator[RSAPublicKey]:
+        """The public halves of all that are published."""
+        return (key.private.public_key() for key in self._first(PUBLISHED))
 
     def roll(self) -> None:
         """Let the next published key sign from now on, and publish a new one. The former stays published till then."""
@@ -172,6 +174,13 @@ class SigningKeys:
 def signing_keys() -> SigningKeys:
     """The keys of this process."""
     return SigningKeys()
+
+
+@lru_cache(maxsize=16)
+def _header(kid: str, v1: bool, more: str = "") -> str:
+    """The header of a token, encoded; `more` are further members as JSON."""
+    named = {"typ": "JWT", "alg": "RS256"} | ({"x5t": kid, "kid": kid} if v1 else {"kid": kid})
+    return _base64url(msgspec.json.encode(named | (msgspec.json.decode(more) if more else {})))
 
 
 def _parts(pem: bytes, end: bytes) -> Iterator[bytes]:

@@ -38,7 +38,7 @@ def principal(world: World, tenant: Tenant, application: str) -> ServicePrincipa
     """The service principal of an application (its client id) in a directory, if there is one."""
     noted = tenant.principals.get(application)
     if noted is None and _is_there(world, tenant, application):
-        noted = _noted(tenant, application, str(uuid.uuid5(NAMESPACE, f"{tenant.id}/{application}")))
+        noted = _noted(tenant, application, made_id(tenant, application))
     return noted
 
 
@@ -54,6 +54,11 @@ def principals(world: World, tenant: Tenant) -> Iterator[ServicePrincipal]:
         found = principal(world, tenant, application)
         if found is not None:
             yield found
+
+
+def made_id(tenant: Tenant, application: str) -> str:
+    """The object id of a service principal that is there by itself: the same every time."""
+    return str(uuid.uuid5(NAMESPACE, f"{tenant.id}/{application}"))
 
 
 def install(world: World, tenant: Tenant, application: str) -> ServicePrincipal:

@@ -5,6 +5,7 @@ Source: the reference of Partner Center, 4.4 and 13.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from partnerauth.emulator.world import Customer, World
 
+DURATION = re.compile(r"P(?:(?P<years>[12])Y|(?P<days>[0-9]{1,3})D)", re.ASCII)
+LONGEST = timedelta(days=730)
 PENDING_FOR = timedelta(days=90)
 """A request that nobody approves expires after this."""
 
@@ -79,3 +82,12 @@ def approve(world: World, relationship: str, customer: str = "") -> Relationship
         raise ValueError("this relationship awaits no approval of such a customer")
     found.customer, found.status, found.activated, found.modified = customer, "active", now, now
     return found
+
+
+def lasting(duration: str) -> timedelta:
+    """How long a relationship of this duration lasts: `P1D` to `P730D`, or years. Raises ValueError."""
+    found = DURATION.fullmatch(duration)
+    days = int(found["years"]) * 365 if found and found["years"] else int(found["days"]) if found else 0
+    if not 0 < days <= LONGEST.days:
+        raise ValueError("expected a duration from P1D to P730D, or P1Y or P2Y")
+    return timedelta(days=days)

@@ -6,7 +6,6 @@ Sources: RFC 6749 2.3, RFC 7521, RFC 7523; Microsoft "Certificate credentials".
 from __future__ import annotations
 
 import base64
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -119,6 +118,8 @@ class Certificate:
 
     def prove(self, application_id: str, audience: str, now: datetime) -> Proof:
         """A client assertion signed with the key (RFC 7523 2.2)."""
+        import uuid
+
         from cryptography.hazmat.primitives.hashes import SHA1, SHA256
         from joserfc import jwt
         from joserfc.jwk import RSAKey

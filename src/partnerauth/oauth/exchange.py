@@ -15,10 +15,8 @@ from partnerauth.errors import InvalidRequest, PartnerAuthError, Tampered
 from partnerauth.flow import Flow, ask, insist
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Request
-from partnerauth.oauth import jwt
 from partnerauth.oauth.application import Application, Proof
 from partnerauth.oauth.grants import AppItself, AuthorizationCode, DeviceCode, Grant, read_grant, required
-from partnerauth.oauth.refusals import refused
 from partnerauth.oauth.tokens import EMULATED_CLAIM, EMULATED_PREFIX, TokenSet
 
 PROOFS = ("client_secret", "client_assertion_type", "client_assertion")
@@ -122,6 +120,8 @@ def exchange(
     once = isinstance(grant, (AuthorizationCode, DeviceCode))
     response = yield from ask(request) if once else insist(request)
     if response.status != 200:
+        from partnerauth.oauth.refusals import refused  # a long table, for when somebody says no
+
         raise refused(response, secrets=_secrets(asked))
     tokens = TokenSet.read(response, clock.now())
     if not authority.cloud.takes_emulated_tokens and _emulated(tokens):
@@ -144,6 +144,8 @@ def _emulated(tokens: TokenSet) -> bool:
     text = tokens.access_token.reveal()
     if not any(trace in text for trace in _TRACES):
         return False
+    from partnerauth.oauth import jwt
+
     try:
         return jwt.read(tokens.access_token).claims.get(EMULATED_CLAIM) is True
     except PartnerAuthError:

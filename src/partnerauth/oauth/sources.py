@@ -11,8 +11,6 @@ from partnerauth.errors import Misconfigured
 from partnerauth.flow import Flow
 from partnerauth.hidden import Hidden
 from partnerauth.oauth.application import Application
-from partnerauth.oauth.exchange import exchange
-from partnerauth.oauth.grants import AppItself, Password
 from partnerauth.oauth.tokens import TokenSet
 
 
@@ -79,6 +77,9 @@ class AppOnly:
 
     def token(self, resource: Resource, claims: str = "") -> Flow[TokenSet]:
         """A new token for the application. Raises what `exchange` raises."""
+        from partnerauth.oauth.exchange import exchange  # loaded late: a token from the shelf needs none of it
+        from partnerauth.oauth.grants import AppItself
+
         tokens = yield from exchange(
             self.application, self.authority, AppItself(), resource, self.clock, dialect=self.dialect, claims=claims
         )
@@ -117,6 +118,9 @@ class PasswordUser:
 
     def token(self, resource: Resource, claims: str = "") -> Flow[TokenSet]:
         """A new token for the person. Raises what `exchange` raises."""
+        from partnerauth.oauth.exchange import exchange
+        from partnerauth.oauth.grants import Password
+
         grant = Password(self.username, self.password)
         tokens = yield from exchange(
             self.application, self.authority, grant, resource, self.clock, dialect=self.dialect, claims=claims

@@ -9,6 +9,8 @@ Node.js and Java; RFC 7468.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import shlex
 import ssl
@@ -146,6 +148,22 @@ def through_proxy(url: str, trusted: Mapping[str, str], env: Mapping[str, str] =
         "NODE_USE_ENV_PROXY": "1",  # from Node.js 22.21 and 24 on
         **java_options(own, trusted),
     }
+
+
+def chromium_flags(ca: Path) -> list[str]:
+    """What makes a Chromium of its own, with a profile of its own, accept what the server with this bundle shows.
+
+    It reads no roots from the environment, but may be told the very keys to accept. They are new in a few days.
+    """
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    keys = []
+    for name in ("names.pem", "local.pem"):
+        shown = x509.load_pem_x509_certificate(ca.with_name(name).read_bytes())
+        spelt = shown.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        keys.append(base64.b64encode(hashlib.sha256(spelt).digest()).decode())
+    return ["--user-data-dir=PROFILE", f"--ignore-certificate-errors-spki-list={','.join(keys)}"]
 
 
 def exports(variables: Mapping[str, str]) -> list[str]:

@@ -25,6 +25,7 @@ from partnerauth.serving.connection import Answer, Connection, Desk, Patience
 from partnerauth.serving.guard import shows
 from partnerauth.serving.http1 import plain
 from partnerauth.serving.impersonation import HTTPS, is_real
+from partnerauth.serving.relay import Relay
 
 MOST_HEAD = 16 * 1024
 MOST_TUNNELS = 512
@@ -34,7 +35,9 @@ REACHING = 15.0
 
 _REQUEST_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ([!-~]{1,2048}) HTTP/1\.[01]")
 _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)")
-_TARGET = re.compile(r"(?P<host>[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252}[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]{2,45}\]):(?P<port>[0-9]{1,5})")
+_TARGET = re.compile(
+    r"(?P<host>[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252}[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]{2,45}\]):(?P<port>[0-9]{1,5})"
+)
 
 PHRASES = {
     200: "Connection Established",
@@ -115,7 +118,7 @@ class Proxy:
 
     def __init__(self, desk: Desk, context: ssl.SSLContext, port: int, rules: Rules, patience: Patience) -> None:
         self.desk, self.context, self.port, self.rules, self.patience = desk, context, port, rules, patience
-        self._open: set[_Client | _Relay] = set()
+        self._open: set[_Client | Relay] = set()
 
     def connection(self) -> asyncio.Protocol:
         """A protocol for one more connection; give this method to `loop.create_server`."""
@@ -133,13 +136,16 @@ class Proxy:
             raise Refusal(403, "Only the names of Microsoft's services lead somewhere from here; see --pass-through.")
         return False
 
-    def add(self, one: _Client | _Relay) -> None:
-        """A connection is there. Raises `Refusal` where there are too many."""
-        self._open.add(one)
-        if len(self._open) > 2 * MOST_TUNNELS:
-            raise Refusal(503, "Too many connections.")
+    @property
+    def full(self) -> bool:
+        """Whether there are too many connections."""
+        return len(self._open) > 2 * MOST_TUNNELS
 
-    def discard(self, one: _Client | _Relay) -> None:
+    def add(self, one: _Client | Relay) -> None:
+        """A connection is there."""
+        self._open.add(one)
+
+    def discard(self, one: _Client | Relay) -> None:
         """A connection is gone, or no longer the proxy's."""
         self._open.discard(one)
 
@@ -165,10 +171,9 @@ class _Client(asyncio.Protocol):
         """The connection is there."""
         self._transport = cast(asyncio.Transport, transport)
         self._alarm = self._loop.call_later(self._proxy.patience.request, self._too_slow)
-        try:
-            self._proxy.add(self)
-        except Refusal as refusal:
-            self._refuse(refusal)
+        self._proxy.add(self)
+        if self._proxy.full:
+            self._refuse(Refusal(503, "Too many connections."))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
@@ -184,22 +189,12 @@ class _Client(asyncio.Protocol):
         """Bytes came: of the head, or what nobody reads any more."""
         if self._decided:
             return
-        begin = max(0, len(self._head) - 3)
         self._head += data
-        end = self._head.find(b"\r\n\r\n", begin)
         try:
-            if end < 0:
-                if len(self._head) > MOST_HEAD:
-                    raise Refusal(431, "This head is too long.")
-                if not _begins_well(self._head):
-                    raise Refusal(400, "This is no HTTP/1.1 request.")
+            target = self._target()
+            if target is None:
                 return
-            if end + 4 > MOST_HEAD:
-                raise Refusal(431, "This head is too long.")
-            host, port = target_of(bytes(self._head[: end + 4]), self._proxy.rules)
-            if len(self._head) > end + 4:
-                raise Refusal(400, "Wait for the answer to CONNECT.")
-            ours = self._proxy.ours(host, port)
+            ours = self._proxy.ours(*target)
         except Refusal as refusal:
             self._refuse(refusal)
             return
@@ -207,7 +202,21 @@ class _Client(asyncio.Protocol):
         if self._alarm:
             self._alarm.cancel()
         self._transport.pause_reading()
-        self._task = self._loop.create_task(self._end_here(host) if ours else self._let_through(host, port))
+        self._task = self._loop.create_task(self._end_here(target[0]) if ours else self._let_through(*target))
+
+    def _target(self) -> tuple[str, int] | None:
+        """What is asked for; None as long as the head has no end. Raises `Refusal`."""
+        end = self._head.find(b"\r\n\r\n")
+        if max(end + 4, len(self._head) if end < 0 else 0) > MOST_HEAD:
+            raise Refusal(431, "This head is too long.")
+        if end < 0:
+            if not _begins_well(self._head):
+                raise Refusal(400, "This is no HTTP/1.1 request.")
+            return None
+        target = target_of(bytes(self._head[: end + 4]), self._proxy.rules)
+        if len(self._head) > end + 4:
+            raise Refusal(400, "Wait for the answer to CONNECT.")
+        return target
 
     def abort(self) -> None:
         """End at once."""
@@ -258,10 +267,10 @@ class _Client(asyncio.Protocol):
 
     async def _let_through(self, host: str, port: int) -> None:
         """Carry bytes to and fro, whatever they mean."""
-        there, here = _Relay(self._proxy), _Relay(self._proxy)
+        there, here = (Relay(self._proxy.add, self._proxy.discard) for _ in range(2))
         try:
             async with asyncio.timeout(REACHING):
-                outward, _ = await self._loop.create_connection(lambda: there, host, port)
+                await self._loop.create_connection(lambda: there, host, port)
         except TimeoutError:
             self._resume_and_refuse(Refusal(504, "The other side does not answer."))
             return
@@ -275,6 +284,7 @@ class _Client(asyncio.Protocol):
         self._grant()
         here.connection_made(self._transport)
         here.meet(there)
+        there.meet(here)
         self._transport.set_protocol(here)
         self._transport.resume_reading()
 
@@ -282,75 +292,6 @@ class _Client(asyncio.Protocol):
         self._refuse(refusal)
         with suppress(RuntimeError):
             self._transport.resume_reading()
-
-
-class _Relay(asyncio.Protocol):
-    """One end of a tunnel to somebody else: what comes here goes out at the other end."""
-
-    def __init__(self, proxy: Proxy) -> None:
-        self._proxy = proxy
-        self._transport: asyncio.Transport | None = None
-        self._other: _Relay | None = None
-        self._waiting: list[bytes] = []
-        """What came before the other end was there."""
-        self._heard_all = False
-        self._lost = False
-
-    def meet(self, other: _Relay) -> None:
-        """Be the two ends of one tunnel from now on."""
-        self._other, other._other = other, self
-        for end in (self, other):
-            for data in end._waiting:
-                end.data_received(data)
-            if end._lost:
-                end.connection_lost(None)
-            elif end._heard_all:
-                end.eof_received()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """This end is there."""
-        self._transport = cast(asyncio.Transport, transport)
-        with suppress(Refusal):
-            self._proxy.add(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """This end is gone, so the other has no use any more."""
-        self._lost = True
-        self._proxy.discard(self)
-        if self._other and self._other._transport and not self._other._transport.is_closing():
-            self._other._transport.abort() if exc else self._other._transport.close()
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes came."""
-        if self._other is None:
-            self._waiting.append(data)
-        elif self._other._transport and not self._other._transport.is_closing():
-            self._other._transport.write(data)
-
-    def eof_received(self) -> bool:
-        """Nothing more comes here; the other direction may go on."""
-        self._heard_all = True
-        if self._other and self._other._transport and not self._other._transport.is_closing():
-            with suppress(OSError, NotImplementedError, RuntimeError):
-                self._other._transport.write_eof()
-        return not (self._other and self._other._heard_all)
-
-    def pause_writing(self) -> None:
-        """This end takes no more for now: the other is not read."""
-        if self._other and self._other._transport:
-            with suppress(RuntimeError):
-                self._other._transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        """This end takes more."""
-        if self._other and self._other._transport and not self._other._transport.is_closing():
-            with suppress(RuntimeError):
-                self._other._transport.resume_reading()
-
-    def abort(self) -> None:
-        """End at once."""
-        if self._transport is not None:
-            self._transport.abort()
 
 
 class _Late(asyncio.Protocol):

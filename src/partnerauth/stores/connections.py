@@ -87,6 +87,7 @@ class Connections:
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
         _pools.add(self)
+        weakref.finalize(self, _end, self._all)
 
     @property
     def parameters(self) -> Mapping[str, str]:
@@ -164,7 +165,9 @@ class Connections:
 
     def leave(self) -> None:
         """The end of `rest` in a forked child: what was copied into it can do no harm to the parent's connections."""
-        inherited, self._all, self._idle = self._all, set(), []
+        inherited = list(self._all)
+        self._all.clear()
+        self._idle = []
         self._turns = BoundedSemaphore(MOST)
         self._mutex.release()
         nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
@@ -188,7 +191,7 @@ class Connections:
         psycopg = _psycopg()
         known: dict[str, Any] = {**self.parameters}
         try:
-            connection = psycopg.connect("", autocommit=True, client_encoding="utf8", **known)
+            connection: Connection = psycopg.connect("", autocommit=True, client_encoding="utf8", **known)
             connection.execute(FIRST, (self._patience,))
             return connection
         except psycopg.Error as error:
@@ -204,8 +207,8 @@ class Connections:
         if code and not code.startswith(GONE):
             return StoreFailed(said, code=code)
         return StoreFailed(
-            f"{self.where} does not answer: {_first_line(error)}",
-            hint="Check the server, the network and the server's certificate, then try again.",
+            f"{self.where} cannot be used: {_first_line(error)}",  # libpq gives no code for a failed connection
+            hint="Check server, network, certificate, database, user, password (PGPASSFILE, ~/.pgpass), pg_hba.conf.",
             code=code or None,
         )
 
@@ -217,8 +220,6 @@ FAILURES: tuple[tuple[type[StoreFailed], tuple[tuple[str, ...], str]], ...] = (
     (StoreFailed, (("53300",), "The server has no connection left: raise max_connections, or run fewer processes.")),
     (StoreUnwritable, (("53",), "Make room on the server; nothing was lost.")),
     (StoreCorrupt, (("XX001", "XX002"), "Restore the database from a backup; look at the server's disks.")),
-    (StoreFailed, (("28",), "Check user and password (PGPASSFILE, ~/.pgpass) and the server's pg_hba.conf.")),
-    (StoreFailed, (("3D",), "Let an administrator run `createdb` with that name.")),
     (StoreFailed, (("57014", "55P03", "40"), "Something holds the tables: see pg_stat_activity, then try again.")),
 )
 """By the beginning of SQLSTATE, the first that fits: our kind, and what to do."""
@@ -244,6 +245,11 @@ def _after_fork_in_child() -> None:
 
 
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+
+
+def _end(connections: set[Connection]) -> None:
+    for connection in connections:
+        connection.close()
 
 
 def _psycopg() -> Any:

@@ -112,17 +112,17 @@ class Database:
         self._translate(error)
 
     def use(self, action: Callable[[Opened], T]) -> T:
-        """Do `action` with the file to oneself; once more, where the data key turns out to be another by now.
+        """Do `action` with the file to oneself; again, where the data key turns out to be another by now.
 
         Raises as a `with`; `action` says by `Broken` that it met something sealed otherwise.
         """
         with self as opened:
-            try:
-                return action(opened)
-            except Broken:
-                if not self.refreshed(opened):
-                    raise
-            return action(opened)
+            while True:
+                try:
+                    return action(opened)
+                except Broken:
+                    if not self.refreshed(opened):
+                        raise
 
     def refreshed(self, opened: Opened) -> bool:
         """Take up the data key that another process has put into the header meanwhile; says whether one has."""
@@ -155,11 +155,20 @@ class Database:
 
     def peek(self) -> Header:
         """The header, read without the key. Raises as a `with`."""
+        return self._looked(self._header)
+
+    def counts(self) -> tuple[int, int]:
+        """How many entries and access tokens there are, counted without the key. Raises as a `with`."""
+        statement = "SELECT (SELECT count(*) FROM entry), (SELECT count(*) FROM shelf)"
+        entries, tokens = self._looked(lambda connection: connection.execute(statement).fetchone())
+        return entries, tokens
+
+    def _looked(self, look: Callable[[sqlite3.Connection], T]) -> T:
         with self._mutex:
             try:
                 connection = self._connect()
                 try:
-                    return self._header(connection)
+                    return look(connection)
                 finally:
                     connection.close()
             except (sqlite3.Error, UnicodeDecodeError) as error:

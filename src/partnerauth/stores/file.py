@@ -159,11 +159,13 @@ class FileStore:
         }
         try:
             header = self._database.peek()
+            entries, tokens = self._database.counts()
         except StoreFailed as error:
             return {**facts, "state": error.message}
         source = self._database.key.of(header.key_kind)
         facts["key"] = f"{header.key_kind}: {source.where if source.kind == header.key_kind else 'another kind is set'}"
-        return {**facts, "id": header.store, "key id": header.key_id, "generation": str(header.generation)}
+        facts |= {"id": header.store, "key id": header.key_id, "generation": str(header.generation)}
+        return {**facts, "entries": str(entries), "access tokens": str(tokens)}
 
     def lock(self, name: str) -> FileLock:
         """A new lock of that name, in a directory beside the file."""

@@ -67,7 +67,7 @@ class Header:
         except (Broken, ValueError):
             if key.id != self.key_id:
                 raise StoreKeyWrong(
-                    f"{place} is sealed with the key {self.key_id}, and {source.where} is {key.id}"
+                    f"{place} is sealed with the key {self.key_id}, and {source.where} gives {key.id}"
                 ) from None
             raise StoreCorrupt(f"{place} does not hold what was written there") from None
 

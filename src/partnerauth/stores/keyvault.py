@@ -196,41 +196,49 @@ class KeyVaultStore:
         return True
 
     def _ask(self, call: Callable[[], T]) -> T:
-        from azure.core.exceptions import AzureError
+        return asked(self.id, call)
 
-        try:
-            return call()
-        except AzureError as error:
-            failure = self._failure(error)
-        except ValueError:
-            failure = StoreFailed(
-                f"{self.id} did not answer as a key vault of this cloud does",
-                hint="Check the vault's name and the cloud.",
-            )
-        raise failure  # out here, so that it does not drag the request along
 
-    def _failure(self, error: AzureError) -> StoreFailed:
-        status = getattr(error, "status_code", None)
-        body = getattr(error, "error", None)
-        inner = (getattr(body, "innererror", None) or {}).get("code")
-        code = str(inner or getattr(body, "code", None) or "")
-        if status == 409:
-            return StoreConflict(f"{self.id} refused to write now", code=code, status=status)
-        said, hint = f"{self.id} answered {status} {code}".rstrip(), ""
-        retry_after: float | None = None
-        if status is None:
-            said = f"{self.id} did not answer ({type(error).__name__})"
-            hint = "Check the network, the proxy, the vault's name and its certificate."
-        elif status == 401:
-            hint = "The vault does not accept the token: check that it belongs to the application's tenant and cloud."
-        elif status == 403 and code in CLOSED_NETWORK:
-            hint = "The vault's network settings keep this machine out: allow its address, or use the private link."
-        elif status == 403:
-            hint = "Give the application the role Key Vault Secrets Officer on the vault; that takes up to ten minutes."
-        elif status == 429:
-            retry_after = _seconds(error)
-            hint = "The vault is asked too often: wait, then ask less often."
-        return StoreFailed(said, hint=hint, code=code or None, status=status, retry_after=retry_after)
+def asked(vault: str, call: Callable[[], T]) -> T:
+    """What the official client's `call` gives; what it raises, as a `StoreFailed` that says what to do about `vault`.
+
+    Raises `StoreConflict` for a 409; `code` is the vault's inner code.
+    """
+    from azure.core.exceptions import AzureError
+
+    try:
+        return call()
+    except AzureError as error:
+        failure = _failure(vault, error)
+    except ValueError:
+        failure = StoreFailed(
+            f"{vault} did not answer as a key vault of this cloud does", hint="Check the vault's name and the cloud."
+        )
+    raise failure  # out here, so that it does not drag the request along
+
+
+def _failure(vault: str, error: AzureError) -> StoreFailed:
+    status = getattr(error, "status_code", None)
+    body = getattr(error, "error", None)
+    inner = (getattr(body, "innererror", None) or {}).get("code")
+    code = str(inner or getattr(body, "code", None) or "")
+    if status == 409:
+        return StoreConflict(f"{vault} refused to write now", code=code, status=status)
+    said, hint = f"{vault} answered {status} {code}".rstrip(), ""
+    retry_after: float | None = None
+    if status is None:
+        said = f"{vault} did not answer ({type(error).__name__})"
+        hint = "Check the network, the proxy, the vault's name and its certificate."
+    elif status == 401:
+        hint = "The vault does not accept the token: check that it belongs to the application's tenant and cloud."
+    elif status == 403 and code in CLOSED_NETWORK:
+        hint = "The vault's network settings keep this machine out: allow its address, or use the private link."
+    elif status == 403:
+        hint = "Give the application the role Key Vault Secrets Officer on the vault; that takes up to ten minutes."
+    elif status == 429:
+        retry_after = _seconds(error)
+        hint = "The vault is asked too often: wait, then ask less often."
+    return StoreFailed(said, hint=hint, code=code or None, status=status, retry_after=retry_after)
 
 
 def _entry(name: str, secret: KeyVaultSecret) -> Entry:

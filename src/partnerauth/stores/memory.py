@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 class MemoryStore:
     """Secrets in this process only; any number of its threads may use it at once."""
 
-    plain = False
-
     def __init__(self) -> None:
+        self.plain = False
         self.id = f"memory-{os.urandom(8).hex()}"
         self._entries: dict[str, Entry] = {}
         self._locks: dict[str, threading.Lock] = {}

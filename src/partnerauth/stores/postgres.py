@@ -209,16 +209,16 @@ class PostgresStore:
         return self._connections.ask(action, again=again)
 
     def use(self, action: Callable[[Unlocked], T]) -> T:
-        """Do `action`; once more, where the data key turns out to be another by now. Raises `StoreFailed`."""
-        try:
-            return action(self.unlocked())
-        except Broken:
+        """Do `action`; again, where the data key turns out to be another by now. Raises `StoreFailed`."""
+        while True:
+            unlocked = self.unlocked()
             try:
-                if self.ask(self._refresh):
-                    return action(self.unlocked())
+                return action(unlocked)
             except Broken:
                 pass
-        raise self._corrupt()
+            self.ask(self._refresh)
+            if self._unlocked is unlocked:
+                raise self._corrupt()
 
     def unlocked(self) -> Unlocked:
         """What the store's key opens, read when first needed. Raises `StoreKeyWrong`, `StoreFailed`."""
@@ -243,12 +243,10 @@ class PostgresStore:
         store, kind, key_id, note, generation, sealed = row
         return Header(store, kind, key_id, note, generation, sealed)
 
-    def _refresh(self, connection: Connection) -> bool:
+    def _refresh(self, connection: Connection) -> None:
         header = self._header(connection)
-        if self._unlocked and header.generation == self._unlocked.header.generation:
-            return False
-        self._unlocked = header.unlock(self.key, self._connections.where)
-        return True
+        if self._unlocked is None or header.generation != self._unlocked.header.generation:
+            self._unlocked = header.unlock(self.key, self._connections.where)
 
     def _corrupt(self) -> StoreCorrupt:
         return StoreCorrupt(f"{self._connections.where} does not hold what was written there")

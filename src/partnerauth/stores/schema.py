@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 from partnerauth.errors import StoreFailed
 
@@ -16,20 +16,19 @@ if TYPE_CHECKING:
 TURN = 0x70617274_61757468
 """The advisory lock under which the tables are changed."""
 
-STEPS: tuple[tuple[str, ...], ...] = (
-    (
-        "CREATE TABLE partnerauth.step (number integer PRIMARY KEY, done timestamptz NOT NULL DEFAULT now())",
-        "CREATE TABLE partnerauth.header (one boolean PRIMARY KEY DEFAULT true CHECK (one), store text NOT NULL, "
-        "key_kind text NOT NULL, key_id text NOT NULL, note text NOT NULL, generation bigint NOT NULL, "
-        "data_key bytea NOT NULL)",
-        "CREATE TABLE partnerauth.probe (one boolean PRIMARY KEY DEFAULT true CHECK (one), at timestamptz NOT NULL)",
-        "INSERT INTO partnerauth.probe (at) VALUES (now())",
-        'CREATE TABLE partnerauth.entry (name text COLLATE "C" PRIMARY KEY, version text NOT NULL, tags text NOT NULL, '
-        "sealed bytea NOT NULL)",
-        "CREATE TABLE partnerauth.shelf (key bytea PRIMARY KEY, ends bigint NOT NULL, sealed bytea NOT NULL)",
-        "CREATE INDEX shelf_ends ON partnerauth.shelf (ends)",
-    ),
-)
+TABLES = """
+CREATE TABLE partnerauth.step (number integer PRIMARY KEY, done timestamptz NOT NULL DEFAULT now());
+CREATE TABLE partnerauth.header (one boolean PRIMARY KEY DEFAULT true CHECK (one), store text NOT NULL,
+    key_kind text NOT NULL, key_id text NOT NULL, note text NOT NULL, generation bigint NOT NULL,
+    data_key bytea NOT NULL);
+CREATE TABLE partnerauth.probe (one boolean PRIMARY KEY DEFAULT true CHECK (one), at timestamptz NOT NULL);
+INSERT INTO partnerauth.probe (at) VALUES (now());
+CREATE TABLE partnerauth.entry (name text COLLATE "C" PRIMARY KEY, version text NOT NULL, tags text NOT NULL,
+    sealed bytea NOT NULL);
+CREATE TABLE partnerauth.shelf (key bytea PRIMARY KEY, ends bigint NOT NULL, sealed bytea NOT NULL);
+CREATE INDEX shelf_ends ON partnerauth.shelf (ends);
+"""
+STEPS: tuple[LiteralString, ...] = (TABLES,)
 """What each step does. A step that was released is never changed; the next one is added behind it."""
 
 
@@ -62,8 +61,7 @@ def prepare(connection: Connection, begin: Callable[[Connection], None]) -> None
             connection.execute("CREATE SCHEMA partnerauth")
         number = reached(connection) if made else 0
         for step, statements in enumerate(STEPS[number:], number + 1):
-            for statement in statements:
-                connection.execute(statement)
+            connection.execute(statements)
             connection.execute("INSERT INTO partnerauth.step (number) VALUES (%s)", (step,))
         if not made:
             begin(connection)

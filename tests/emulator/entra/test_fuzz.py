@@ -16,10 +16,13 @@ from partnerauth.oauth.refusals import REFUSALS
 from tests.emulator.entra.service import ORIGIN, PARTNER_CENTER, SITE, Service
 
 PATHS = [*front.ENDPOINTS, *front.PAGES, "discovery/instance", "userrealm/x", "nowhere"]
+OBO = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 KNOWN = {
     "client_id": [WEB_APP, NATIVE_APP, "x"],
     "client_secret": [WEB_APP_SECRET, "x"],
-    "grant_type": ["password", "client_credentials", "authorization_code", "refresh_token", "device_code", "x"],
+    "grant_type": ["password", "client_credentials", "authorization_code", "refresh_token", "device_code", "x", OBO],
+    "assertion": ["a.b.c", "x"],
+    "requested_token_use": ["on_behalf_of", "x"],
     "username": [JOHN, ADMIN_AGENT, "@", "x"],
     "password": [PASSWORD],
     "resource": [PARTNER_CENTER, f"{PARTNER_CENTER}//", "/", "x"],
@@ -32,14 +35,14 @@ KNOWN = {
     "redirect_uri": [SITE, "http://localhost:1/", "http://localhost:x/", "//", "urn:ietf:wg:oauth:2.0:oob"],
     "prompt": ["none", "login", "consent", "select_account", "admin_consent"],
     "claims": ["{}", "[]", "{", '{"access_token":{"acrs":{"values":[1,null]}}}', '{"id_token":1}', "[" * 2000],
-    "client_assertion": ["a.b.c", "e30.e30.", "..."],
+    "client_assertion": ["a.b.c", "e30.e30.", "...", "e30.eyJpc3MiOiJodHRwczovL3gifQ.", "e30.eyJpc3MiOjF9.e30"],
     "client_assertion_type": ["urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "x"],
     "code_challenge": ["x" * 43, "x"],
     "code_challenge_method": ["S256", "plain"],
     "max_age": ["0", "-1", "9" * 30, "٣"],
     "login_hint": [JOHN, "x"],
     "flow": ["x"],
-    "step": ["account", "consent"],
+    "step": ["account", "consent", "push", "enrol", "key", "external", "choose"],
     "otc": ["AAAAAAAAA"],
     "authorization_endpoint": ["https://login.microsoftonline.com/common", "https://[", "x"],
     "api-version": ["1.0", "1.1"],

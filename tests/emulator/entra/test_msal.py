@@ -34,7 +34,8 @@ class Carrier:
     service: Service
 
     def post(self, url: str, data: Any = None, params: Any = None, headers: Any = None, **more: Any) -> Answer:
-        return self._send(Request.form(self._at(url, params), data or {}, tuple((headers or {}).items())))
+        fields = {name: str(value) for name, value in (data or {}).items()}  # one of them is a number
+        return self._send(Request.form(self._at(url, params), fields, tuple((headers or {}).items())))
 
     def get(self, url: str, params: Any = None, headers: Any = None, **more: Any) -> Answer:
         return self._send(Request("GET", self._at(url, params), tuple((headers or {}).items())))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from partnerauth.emulator.default import ADMIN_AGENT, JOHN, PASSWORD, TENANT, TOTP_SECRET, WEB_APP
+from partnerauth.emulator.default import ADMIN_AGENT, JOHN, PASSWORD, TOTP_SECRET, WEB_APP
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Request
 from tests.emulator.entra.service import FABRIKAM, GRAPH, GRAPH_ID, ORIGIN, PARTNER_CENTER, SITE, Browser, Service
@@ -354,54 +354,6 @@ def test_what_a_stranger_types_is_escaped(browser: Browser) -> None:
 
     assert "<script>" not in browser.text
     assert "{app}" in browser.text
-
-
-def test_signing_out_ends_the_session(service: Service, browser: Browser) -> None:
-    """entra.md 19: back to a registered address only; refresh tokens live on."""
-    browser.open(AUTHORIZE, **ASKED)
-    browser.sign_in()
-    token = tokens(service, browser)["refresh_token"]
-
-    browser.open("/common/oauth2/v2.0/logout", post_logout_redirect_uri=SITE, state="x y")
-    assert browser.location == f"{SITE}?state=x+y"
-    browser.open(AUTHORIZE, **ASKED)
-    assert browser.heading == "Sign in"
-    assert service.refreshed(token).status == 200
-    browser.open("/common/oauth2/logout", post_logout_redirect_uri="https://evil.example.com/")
-    assert (browser.location, browser.heading) == ("", "You signed out of your account")
-
-
-@pytest.mark.parametrize("v2", [False, True])
-def test_admin_consent_is_for_everybody(service: Service, browser: Browser, v2: bool) -> None:
-    """entra.md 18: success is a GET with `tenant` and `admin_consent=True`; v2 tells the scope."""
-    tenant = service.world.partner()
-    del tenant.grants[WEB_APP, GRAPH_ID, ""]
-    asked = {"client_id": WEB_APP, "redirect_uri": SITE, "state": "s"} | ({"scope": f"{GRAPH}/.default"} if v2 else {})
-
-    browser.open(f"/{TENANT}/{'v2.0/' if v2 else ''}adminconsent", **asked)
-    browser.sign_in()
-    browser.submit(choice="accept")
-
-    told = {"admin_consent": "True", "tenant": TENANT, "state": "s"} | ({"scope": f"{GRAPH}/.default"} if v2 else {})
-    assert browser.answer == told
-    assert tenant.grants[WEB_APP, GRAPH_ID, ""] == {"User.Read", "Directory.Read.All"}
-
-
-def test_admin_consent_is_an_administrators(browser: Browser) -> None:
-    """entra.md 18 and 9: 90094 for everybody else; who declines sends `access_denied` with `admin_consent=True`."""
-    asked = {"client_id": WEB_APP, "redirect_uri": SITE}
-    browser.open("/common/adminconsent", **asked)
-    browser.sign_in(JOHN)
-    assert "AADSTS90094: " in browser.text
-    browser.cookies.clear()
-    browser.open("/common/adminconsent", **asked)
-    browser.sign_in()
-    browser.submit(choice="cancel")
-
-    assert (browser.answer["error"], browser.answer["admin_consent"]) == ("access_denied", "True")
-    assert "tenant" not in browser.answer
-    assert "AADSTS900144: " in browser.open("/common/adminconsent").body.decode()
-    assert "AADSTS90004: " in browser.open("/common/v2.0/adminconsent", scope="x", **asked).body.decode()
 
 
 def test_the_user_info_endpoint_tells_who_it_is(service: Service, browser: Browser) -> None:

@@ -21,6 +21,7 @@ from partnerauth.emulator.control import (
     snapshots,
     things,
     times,
+    worlds,
 )
 from partnerauth.emulator.control.openapi import document
 from partnerauth.emulator.control.route import ROOT, Call, Emulated, Problem, Route
@@ -158,6 +159,7 @@ ROUTES: tuple[Route, ...] = (
     *registrations.ROUTES,
     *consents.ROUTES,
     *rules.ROUTES,
+    *worlds.ROUTES,
     *records.ROUTES,
     *faults.ROUTES,
     *barriers.ROUTES,

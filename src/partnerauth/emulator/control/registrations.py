@@ -15,6 +15,8 @@ from partnerauth.emulator import moments
 from partnerauth.emulator.control.route import Call, Problem, Route
 from partnerauth.emulator.control.things import CertificateView, RegistrationView
 from partnerauth.emulator.entra.directory import directory
+from partnerauth.emulator.entra.issue import MARK
+from partnerauth.emulator.keys import signing_keys
 from partnerauth.emulator.principals import principal, remove
 from partnerauth.emulator.rules.spreading import announce
 from partnerauth.emulator.world import AppCertificate, AppSecret, FederatedCredential, Registration, Tenant
@@ -59,6 +61,21 @@ class FederationMade(msgspec.Struct):
     issuer: str
     subject: str
     audiences: list[str]
+
+
+class AssertionMaking(msgspec.Struct, forbid_unknown_fields=True):
+    """What another issuer's token is to say."""
+
+    issuer: str
+    subject: str
+    audience: str = "api://AzureADTokenExchange"
+    lasts: Annotated[float | str, Meta(description="seconds, or a duration such as `10m`")] = "10m"
+
+
+class AssertionMade(msgspec.Struct):
+    """A token to prove an application with."""
+
+    assertion: str
 
 
 class PrincipalView(msgspec.Struct):
@@ -180,6 +197,28 @@ def _remove_federation(call: Call) -> None:
         registration.federated = left
 
 
+def _assertion(call: Call) -> AssertionMade:
+    making: AssertionMaking = call.body
+    if call.world.issuers.get(making.issuer) != [] or "://" not in making.issuer:
+        raise Problem(HTTPStatus.CONFLICT, "no federated credential names this issuer, or it has keys of its own")
+    try:
+        ends = call.world.now() + moments.duration(making.lasts)
+    except ValueError as wrong:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"lasts: {wrong}") from None
+    issued = int(call.world.now().timestamp())
+    # Without `tid`, `appid` and `upn`, so that no API takes it for an access token.
+    claims = {
+        "iss": making.issuer,
+        "sub": making.subject,
+        "aud": making.audience,
+        "iat": issued,
+        "nbf": issued,
+        "exp": int(ends.timestamp()),
+        **MARK,
+    }
+    return AssertionMade(signing_keys().sign(claims))
+
+
 def _principal(call: Call) -> PrincipalView:
     with call.world.lock:
         tenant, application = tenant_named(call, call.parts["tenant"]), call.parts["id"].lower()
@@ -241,6 +280,14 @@ ROUTES = (
         takes=FederationMaking,
     ),
     Route("DELETE", HERE + "/federated/{credential}", "Remove a federated credential", _remove_federation),
+    Route(
+        "POST",
+        "/assertions",
+        "A token of another issuer, to prove an application with",
+        _assertion,
+        gives=AssertionMade,
+        takes=AssertionMaking,
+    ),
     Route("GET", THERE, "An application in one tenant", _principal, gives=PrincipalView),
     Route("DELETE", THERE, "Remove it from the tenant, with all consents", _remove_principal),
     Route("POST", f"{THERE}/disable", "Disable it in the tenant", _disable_principal, gives=PrincipalView),

@@ -1,14 +1,16 @@
-"""The app registrations and the customers."""
+"""The app registrations, the customers, and the relationships with them."""
 
 from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from http import HTTPStatus
 
 import msgspec
 
-from partnerauth.emulator.control.route import Call, Route
+from partnerauth.emulator.control.route import Call, Problem, Route
 from partnerauth.emulator.default import APPLICATION_IDS
+from partnerauth.emulator.relationships import Relationship, approve
 from partnerauth.emulator.world import Customer, Registration
 
 API_NAMES = {application: api.value for api, application in APPLICATION_IDS.items()}
@@ -93,7 +95,47 @@ def _customers(call: Call) -> list[CustomerView]:
         return [CustomerView.of(customer) for customer in call.world.customers.values()]
 
 
+class RelationshipView(msgspec.Struct):
+    """A granular delegated admin relationship that was asked for through Graph."""
+
+    id: str
+    name: str
+    customer: str
+    status: str
+    roles: list[str]
+
+    @classmethod
+    def of(cls, one: Relationship, now: datetime) -> RelationshipView:
+        """What it is at a moment."""
+        return cls(one.id, one.name, one.customer, one.state(now), sorted(one.roles))
+
+
+def _relationships(call: Call) -> list[RelationshipView]:
+    with call.world.lock:
+        return [RelationshipView.of(one, call.world.now()) for one in call.world.relationships.values()]
+
+
+def _approve(call: Call) -> RelationshipView:
+    with call.world.lock:
+        try:
+            found = approve(call.world, call.parts["relationship"].lower(), call.query.get("customer", ""))
+        except KeyError:
+            raise Problem(HTTPStatus.NOT_FOUND, "there is no relationship of that id") from None
+        except ValueError as wrong:
+            raise Problem(HTTPStatus.CONFLICT, str(wrong)) from None
+        return RelationshipView.of(found, call.world.now())
+
+
 ROUTES = (
     Route("GET", "/registrations", "The app registrations", _registrations, gives=list[RegistrationView]),
     Route("GET", "/customers", "The customers", _customers, gives=list[CustomerView]),
+    Route("GET", "/relationships", "The granular relationships", _relationships, gives=list[RelationshipView]),
+    Route(
+        "POST",
+        "/relationships/{relationship}/approve",
+        "Say yes to a granular relationship, as the customer's administrator does",
+        _approve,
+        gives=RelationshipView,
+        asks={"customer": "the customer's tenant id, where the relationship names none"},
+    ),
 )

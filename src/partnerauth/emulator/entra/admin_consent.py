@@ -1,6 +1,7 @@
 """Admin consent: an administrator lets an application act for everybody in the tenant.
 
-Source: Microsoft "Admin consent on the Microsoft identity platform".
+Where the administrator says no, v1 is documented to answer `permission_denied`, and v2 was seen to answer
+`access_denied`. Source: Microsoft "Admin consent on the Microsoft identity platform"; a redirect published in 2023.
 """
 
 from __future__ import annotations
@@ -8,12 +9,12 @@ from __future__ import annotations
 from functools import partial
 
 from partnerauth.cloud import Dialect
-from partnerauth.emulator.entra.directory import client, place
-from partnerauth.emulator.entra.ledger import Authentication, Visit
-from partnerauth.emulator.entra.permissions import Wanted, by_scope
+from partnerauth.emulator.entra.directory import client, directory, place
+from partnerauth.emulator.entra.ledger import Authentication, Visit, people
+from partnerauth.emulator.entra.permissions import DEFAULT, Wanted, by_scope
 from partnerauth.emulator.entra.redirects import chosen
 from partnerauth.emulator.entra.refuse import Denied
-from partnerauth.emulator.entra.reply import deliver, refusal_fields
+from partnerauth.emulator.entra.reply import deliver, log_refusal, refusal_fields
 from partnerauth.emulator.entra.sign_in import begin
 from partnerauth.emulator.entra.turn import Later, Turn
 from partnerauth.oauth.authorize import AuthorizeRequest
@@ -57,16 +58,34 @@ def _words(turn: Turn, dialect: Dialect) -> tuple[str, ...]:
 
 
 def _given(turn: Turn, visit: Visit, who: Authentication) -> Later:
-    asked = visit.asked
-    fields = {"admin_consent": "True", "tenant": place(turn.world, visit.segment).tenant or who.tenant}
-    text = {name: value if isinstance(value, str) else value.id for name, value in fields.items()}
+    asked, tenant = visit.asked, place(turn.world, visit.segment).tenant
+    text = {"admin_consent": "True", "tenant": tenant.id if tenant else who.tenant}
+    found = people(turn.world, who)
+    turn.log(
+        "interactive", 0, upn=found[1].upn if found else "", client=visit.client, resource="", mfa=who.mfa,
+        tenant=text["tenant"],
+    )  # fmt: skip
     if asked and asked.scope:
-        text["scope"] = " ".join(asked.scope)
+        names = (
+            name for wanted in visit.wanted for name in wanted.scope(_granted(turn, visit, wanted, text["tenant"]))
+        )
+        text["scope"] = " ".join(dict.fromkeys(names))
     if asked and asked.state:
         text["state"] = asked.state
     return partial(deliver, turn, visit.redirect, "query", text)
 
 
+def _granted(turn: Turn, visit: Visit, wanted: Wanted, tenant: str) -> set[str]:
+    """What the application has by now of what was asked for."""
+    found = directory(turn.world, tenant)
+    names = found.grants.get((visit.client, wanted.api, ""), set()) if found else set()
+    return set(names) if DEFAULT in wanted.names else names & set(wanted.names)
+
+
 def _not_given(turn: Turn, visit: Visit, denied: Denied) -> Later:
-    fields = refusal_fields(turn, denied, visit.asked.state if visit.asked else "")
+    asked = visit.asked
+    fields = refusal_fields(turn, denied, asked.state if asked else "")
+    if denied.code == 65004 and asked and asked.dialect is Dialect.V1:
+        fields["error"] = "permission_denied"
+    log_refusal(turn, visit, denied.code)
     return partial(deliver, turn, visit.redirect, "query", fields | {"admin_consent": "True"})

@@ -14,6 +14,7 @@ from partnerauth.cloud import Dialect
 from partnerauth.emulator.entra.browser import session_of
 from partnerauth.emulator.entra.claims import Demand
 from partnerauth.emulator.entra.directory import client, place
+from partnerauth.emulator.entra.issue import HINT, login_hint
 from partnerauth.emulator.entra.ledger import Visit
 from partnerauth.emulator.entra.permissions import Wanted, by_resource, by_scope
 from partnerauth.emulator.entra.redirects import chosen
@@ -66,7 +67,7 @@ def authorize(turn: Turn, segment: str, dialect: Dialect) -> Later:
         redirect=redirect,
         mode=mode,
         platform=platform,
-        hint=asked.login_hint[:200] if asked.prompt != "select_account" else "",
+        hint=_hint(turn, asked),
         needs_mfa=demand.mfa or "mfa" in re.split(r"[ ,]+", asked.amr_values),
         acrs=demand.acrs,
         optional=demand.identity,
@@ -145,6 +146,14 @@ def _wanted(turn: Turn, asked: AuthorizeRequest, registration: Registration) -> 
             f" from request: {shown(asked.resource)}. Resource app ID: {wanted.api}.",
         )
     return (wanted, *(one for one in listed if one.api != wanted.api))
+
+
+def _hint(turn: Turn, asked: AuthorizeRequest) -> str:
+    """Whom the application means: by user name, or by the opaque `login_hint` of an id_token."""
+    if asked.prompt == "select_account":
+        return ""
+    hinted = (person.upn for _, person in turn.world.people() if login_hint(person.id) == asked.login_hint)
+    return next(hinted, "") if asked.login_hint.startswith(HINT) else asked.login_hint[:200]
 
 
 def _max_age(asked: AuthorizeRequest) -> timedelta | None:

@@ -96,11 +96,19 @@ def _hash(text: str) -> str:
 
 
 def page(
-    title: str, body: Html, *, status: int = 200, targets: str = "'self'", submit: bool = False, again: str = ""
+    title: str,
+    body: Html,
+    *,
+    status: int = 200,
+    targets: str = "'self'",
+    submit: bool = False,
+    again: str = "",
+    frames: str = "",
 ) -> Response:
     """A page. `targets` says where its forms may go; with `submit` its form goes there at once.
 
-    `again` is where the page looks by itself, without a script, for what comes next.
+    `again` is where the page looks by itself, without a script, for what comes next; `frames` are the origins of the
+    pages within it.
     """
     policy = [
         "default-src 'none'",
@@ -111,6 +119,8 @@ def page(
     ]
     if submit:
         policy.append(f"script-src {_hash(SUBMIT)}")
+    if frames:
+        policy.append(f"frame-src {frames}")
     headers: Headers = (
         ("Content-Security-Policy", "; ".join(policy)),
         ("X-Frame-Options", "DENY"),

@@ -132,6 +132,11 @@ EXPLAINED = """<h1>AADSTS{code}</h1>
 MESSAGE = """<h1>{title}</h1>
 <p>{text}</p>
 """
+SIGNED_OUT = """<h1>You signed out of your account</h1>
+<p>It's a good idea to close all browser windows.</p>
+{on}{frames}"""
+FRAME = '<iframe hidden title="Sign out" src="{url}"></iframe>\n'
+ON = '<p><a href="{url}">Back to the application</a></p>\n'
 SHOWN = """<h1>You have signed in</h1>
 <p>Copy this and paste it where you were asked for it. It is secret, and it ends in ten minutes.</p>
 <label for="response">Response</label>
@@ -279,6 +284,15 @@ def code_page(turn: Turn) -> Response:
 def message(title: str, text: str, *, status: int = 200) -> Response:
     """A page with a sentence."""
     return page(title, joined((BRAND, fill(MESSAGE, title=title, text=text))), status=status)
+
+
+def signed_out_page(told: list[str], back: str = "") -> Response:
+    """Nobody is signed in any more. Each address in `told` is called in a frame; then the page goes on to `back`."""
+    frames = joined(fill(FRAME, url=url) for url in told)
+    on = fill(ON, url=back) if back else Html("")
+    body = fill(SIGNED_OUT, frames=frames, on=on)
+    sources = " ".join(dict.fromkeys(source(url) for url in told))
+    return page("Sign out", joined((BRAND, body)), again=back, frames=sources)
 
 
 def shown_response(text: str) -> Response:

@@ -1,4 +1,4 @@
-"""How an application proves itself at the token endpoint: by nothing, by a secret, by an assertion of its certificate.
+"""How an application proves itself at the token endpoint: by nothing, a secret, or an assertion.
 
 Sources: RFC 6749 2.3, RFC 7523; Microsoft "Certificate credentials"; what MSAL for Python and for Node really send.
 """
@@ -8,11 +8,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from typing import Any
 
-import msgspec
-
+from partnerauth.emulator.entra.assertion import Assertion
 from partnerauth.emulator.entra.directory import Place
+from partnerauth.emulator.entra.federation import check_federated
 from partnerauth.emulator.entra.refuse import Denied, shown
 from partnerauth.emulator.entra.turn import Turn
 from partnerauth.emulator.rules.spreading import known
@@ -21,12 +20,8 @@ from partnerauth.oauth.application import JWT_BEARER
 from partnerauth.oauth.exchange import TokenRequest
 from partnerauth.oauth.grants import AppItself
 
-SKEW = 300.0
-LATEST = 253_402_300_799
-"""The end of the year 9999."""
 PUBLIC, SECRET, CERTIFICATE = "0", "1", "2"
 """The values of the claim `appidacr`."""
-ALGORITHMS = ("RS256", "PS256")
 
 
 def proven(turn: Turn, where: Place, registration: Registration, asked: TokenRequest, platform: str = "") -> str:
@@ -34,7 +29,8 @@ def proven(turn: Turn, where: Place, registration: Registration, asked: TokenReq
 
     `platform` is that of the redirect URI behind the grant; where there is none, the registration decides.
     Raises `Denied`: 700025 for a public application with a credential, 7000216 or 7000218 for another without one,
-    7000215 and 7000222 for its secret, 700024, 700027, 50012, 50027, 50048 and 70021 for its assertion.
+    7000215 and 7000222 for its secret, 700024, 700027, 50012, 50027, 50048 and 70021 for its assertion; see also
+    `check_federated`.
     """
     public = registration.public or platform in ("public", "spa")
     if not asked.proof:
@@ -77,42 +73,25 @@ def _check_secret(turn: Turn, registration: Registration, given: str) -> None:
         raise Denied(7000222, f"The provided client secret keys for app '{registration.id}' are expired.")
 
 
-def _check_assertion(turn: Turn, where: Place, registration: Registration, assertion: str) -> None:
-    header, claims, signed, signature = _taken_apart(assertion)
-    certificate = _certificate(turn, registration, header, claims)
-    _check_signature(certificate, str(header["alg"]), signed, signature)
-    if claims.get("iss") != claims.get("sub"):
+def _check_assertion(turn: Turn, where: Place, registration: Registration, text: str) -> None:
+    assertion = Assertion.read(text)
+    issuer, subject = assertion.claims.get("iss"), assertion.claims.get("sub")
+    if "://" in assertion.text("iss"):
+        check_federated(turn, registration, assertion)
+        return
+    _check_signature(_certificate(turn, registration, assertion), assertion)
+    if issuer != subject:
         raise Denied(50048, "The subject of the client assertion must match its issuer.")
-    if str(claims.get("iss")).lower() != registration.id:
+    if str(issuer).lower() != registration.id:
         raise Denied(50012, "The client assertion was issued by another application.")
-    if not _is_for_us(turn, where, claims.get("aud")):
+    if not _is_for_us(turn, where, assertion.audiences):
         raise Denied(50012, "The audience of the client assertion is not this token endpoint.")
-    now = turn.now.timestamp()
-    ends, begins, issued = (_moment(claims, name) for name in ("exp", "nbf", "iat"))
-    if ends is None or now > ends + SKEW or any(m is not None and m > now + SKEW for m in (begins, issued)):
-        raise Denied(
-            700024,
-            "Client assertion is not within its valid time range."
-            f" Current time: {turn.timestamp}, expiry time of assertion: {shown(str(claims.get('exp')))}.",
-        )
+    assertion.check_times(turn)
 
 
-def _taken_apart(assertion: str) -> tuple[dict[str, Any], dict[str, Any], bytes, bytes]:
-    try:
-        first, second, third = assertion.split(".")
-        header, claims = (msgspec.json.decode(_decoded(part)) for part in (first, second))
-        signature = _decoded(third)
-    except (ValueError, msgspec.DecodeError, RecursionError):
-        raise Denied(50027, "The client assertion is not a well-formed JWT.") from None
-    if not isinstance(header, dict) or not isinstance(claims, dict):
-        raise Denied(50027, "The client assertion is not a well-formed JWT.")
-    return header, claims, f"{first}.{second}".encode(), signature
-
-
-def _certificate(
-    turn: Turn, registration: Registration, header: dict[str, Any], claims: dict[str, Any]
-) -> AppCertificate:
-    if header.get("alg") not in ALGORITHMS or "crit" in header:
+def _certificate(turn: Turn, registration: Registration, assertion: Assertion) -> AppCertificate:
+    header = assertion.header
+    if not assertion.algorithm:
         raise Denied(700027, "The client assertion must be signed with PS256 or RS256.")
     for name, digest in (("x5t#S256", hashlib.sha256), ("x5t", hashlib.sha1)):
         thumbprint = header.get(name)
@@ -130,7 +109,7 @@ def _certificate(
             "The certificate with identifier used to sign the client assertion is not registered on application"
             f" '{registration.id}'. Thumbprint of the key used by the client: '{shown(thumbprint)}'.",
         )
-    if str(claims.get("iss")).lower() != registration.id:
+    if str(assertion.claims.get("iss")).lower() != registration.id:
         raise Denied(70021, "No matching federated identity record found for the presented assertion.")
     raise Denied(700027, "The client assertion names no certificate ('x5t#S256' or 'x5t' in its header).")
 
@@ -144,25 +123,19 @@ def _spread(turn: Turn, registration: Registration, certificate: AppCertificate)
     return all(known(turn.world, "certificate", registration.id, name) for name in names)
 
 
-def _check_signature(certificate: AppCertificate, algorithm: str, signed: bytes, signature: bytes) -> None:
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
+def _check_signature(certificate: AppCertificate, assertion: Assertion) -> None:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-    from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.x509 import load_der_x509_certificate
 
     key = load_der_x509_certificate(certificate.der).public_key()
-    padding = PKCS1v15() if algorithm == "RS256" else PSS(MGF1(SHA256()), PSS.DIGEST_LENGTH)
     if not isinstance(key, RSAPublicKey):
         raise Denied(700027, "The certificate of the application holds no RSA key.")
-    try:
-        key.verify(signature, signed, padding, SHA256())
-    except InvalidSignature:
-        raise Denied(700027, "The signature of the client assertion does not hold.") from None
+    if not assertion.holds(key):
+        raise Denied(700027, "The signature of the client assertion does not hold.")
 
 
-def _is_for_us(turn: Turn, where: Place, audience: Any) -> bool:
-    given = {one.lower().rstrip("/") for one in (audience if isinstance(audience, list) else [audience]) if _text(one)}
+def _is_for_us(turn: Turn, where: Place, audiences: set[str]) -> bool:
+    given = {one.lower().rstrip("/") for one in audiences}
     spellings = {
         where.segment,
         where.name.lower(),
@@ -176,24 +149,6 @@ def _is_for_us(turn: Turn, where: Place, audience: Any) -> bool:
         for ending in ("/oauth2/token", "/oauth2/v2.0/token", "/v2.0", "")
     }
     return bool(given & ours)
-
-
-def _text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _moment(claims: dict[str, Any], name: str) -> float | None:
-    """MSAL Python writes fractions of a second, MSAL Node whole ones."""
-    value = claims.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LATEST:
-        raise Denied(50027, f"The claim '{name}' of the client assertion is not a date.")
-    return float(value)
-
-
-def _decoded(part: str) -> bytes:
-    return base64.b64decode(part.rstrip("=") + "=" * (-len(part.rstrip("=")) % 4), altchars=b"-_", validate=True)
 
 
 def _base64url(data: bytes) -> str:

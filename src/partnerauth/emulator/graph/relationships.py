@@ -5,7 +5,6 @@ What `Customer.gdap` says is shown as one relationship, which can be ended.
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -20,15 +19,15 @@ from partnerauth.emulator.graph.answers import Denied, bad, forbidden, moment, n
 from partnerauth.emulator.graph.asked import Asked
 from partnerauth.emulator.graph.body import Body
 from partnerauth.emulator.graph.listing import listed, shown_one
-from partnerauth.emulator.relationships import AccessAssignment, Relationship
+from partnerauth.emulator.groups import groups
+from partnerauth.emulator.relationships import LONGEST, AccessAssignment, Relationship, lasting
 from partnerauth.emulator.world import Customer
 from partnerauth.messages import Response
 
 SET = "tenantRelationships/delegatedAdminRelationships"
 IDS = uuid.UUID("9da90000-0000-4000-8000-000000000000")
 NAMES = {template: name for name, template in TEMPLATES.items()}
-DURATION = re.compile(r"P(?:(?P<years>[12])Y|(?P<days>[0-9]{1,3})D)", re.ASCII)
-LONGEST, LONGEST_NAME = timedelta(days=730), 50
+LONGEST_NAME = 50
 EXTENSIONS = ("P0D", "PT0S", "P180D")
 PAGE = 300
 WRITABLE = ("displayName", "duration", "accessDetails", "customer", "autoExtendDuration")
@@ -164,16 +163,10 @@ def _implied(asked: Asked, customer: Customer) -> Relationship:
         f"{customer.id}-{made}", f"Default_{customer.name}"[:LONGEST_NAME], customer.id, "P730D", LONGEST, roles,
         begun, begun, "active", begun, "P180D",
     )  # fmt: skip
-    agents = next((group for group in _agents(asked)), "")
+    agents = next((group.id for group in groups(asked.tenant).values() if group.agents == "admin_agent"), "")
     if agents:
         found.assignments[str(made)] = AccessAssignment(str(made), agents, roles, begun, begun)
     return found
-
-
-def _agents(asked: Asked) -> list[str]:
-    from partnerauth.emulator.groups import groups
-
-    return [group.id for group in groups(asked.tenant).values() if group.agents == "admin_agent"]
 
 
 def _found(asked: Asked) -> Relationship:
@@ -227,11 +220,10 @@ def _changed(asked: Asked, found: Relationship, body: Body) -> Relationship:
 
 
 def _duration(body: Body) -> timedelta:
-    found = DURATION.fullmatch(body.needed("duration"))
-    days = int(found["years"]) * 365 if found and found["years"] else int(found["days"]) if found else 0
-    if not 0 < days <= LONGEST.days:
-        raise body.wrong("duration")
-    return timedelta(days=days)
+    try:
+        return lasting(body.needed("duration"))
+    except ValueError:
+        raise body.wrong("duration") from None
 
 
 def _roles(body: Body) -> set[str]:

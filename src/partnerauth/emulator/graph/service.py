@@ -18,6 +18,7 @@ from partnerauth.apis.graph.roles import GLOBAL
 from partnerauth.apis.operation import Access, Operation
 from partnerauth.cloud import GLOBAL as CLOUD
 from partnerauth.cloud import Api
+from partnerauth.emulator import continuous
 from partnerauth.emulator.address import Arrival
 from partnerauth.emulator.bearer import BadToken, Bearer, Fault, meant_for, read_bearer
 from partnerauth.emulator.default import APPLICATION_IDS
@@ -41,6 +42,10 @@ from partnerauth.emulator.world import World
 from partnerauth.messages import Request, Response
 
 OWN = meant_for(CLOUD.apis[Api.GRAPH].identifier, APPLICATION_IDS[Api.GRAPH])
+REVOKED = (
+    "Continuous access evaluation resulted in challenge with result: InteractionRequired and code:"
+    " TokenIssuedBeforeRevocationTimestamp."
+)
 KEYED = re.compile(r"(?P<set>\w+)\((?:(?P<name>\w+)=)?'(?P<value>[^']{1,200})'\)", re.ASCII)
 """An entity by one of its keys: `applications(appId='…')`, `users('…')`."""
 
@@ -90,7 +95,7 @@ class Graph:
 
     def _admit(self, request: Request) -> Bearer:
         try:
-            return read_bearer(self._world, request, OWN)
+            bearer = read_bearer(self._world, request, OWN)
         except BadToken as bad:
             message = {
                 Fault.MISSING: "Access token is empty.",
@@ -99,6 +104,12 @@ class Graph:
             }.get(bad.fault, "Access token validation failure.")
             challenge = f'Bearer realm="", authorization_uri="{CLOUD.sign_in}/common/oauth2/authorize"'
             raise Denied(401, "InvalidAuthenticationToken", message, (("WWW-Authenticate", challenge),)) from None
+        with self._world.lock:
+            moment = continuous.happened_since(self._world, bearer)
+        if moment is not None:
+            named = continuous.challenge(APPLICATION_IDS[Api.GRAPH], moment)
+            raise Denied(401, "InvalidAuthenticationToken", REVOKED, (("WWW-Authenticate", named),))
+        return bearer
 
 
 def _found(arrival: Arrival) -> tuple[Operation[Any], Mapping[str, str]]:

@@ -8,13 +8,14 @@ from partnerauth.emulator.bearer import Bearer
 from partnerauth.emulator.bodies import TooLarge, read_object
 from partnerauth.emulator.default import APPLICATION_IDS
 from partnerauth.emulator.partnercenter.answers import refuse
-from partnerauth.emulator.world import Customer
+from partnerauth.emulator.rules.spreading import announce
+from partnerauth.emulator.world import Customer, World
 from partnerauth.messages import Request, Response
 
 KNOWN_APIS = frozenset(APPLICATION_IDS.values())
 
 
-def consent(request: Request, bearer: Bearer, customer: Customer) -> Response:
+def consent(world: World, request: Request, bearer: Bearer, customer: Customer) -> Response:
     """Grant what the body says. Raises `Refusal`."""
     application, grants = _read(request)
     if application != bearer.application:
@@ -28,6 +29,8 @@ def consent(request: Request, bearer: Bearer, customer: Customer) -> Response:
         raise refuse(409, 800002, "Permission entry already exists.")
     for api, names in grants.items():
         customer.grants[application, api, ""] = names
+        for name in names:
+            announce(world, "consent", customer.id, application, api, "", name)
     return Response.json(201, request.value())
 
 

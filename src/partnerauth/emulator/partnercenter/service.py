@@ -61,7 +61,7 @@ class PartnerCenter:
             customers.COMPANY: lambda asked: Response.json(200, resources.company(asked.of)),
             users.LIST: self._users,
             users.GET: self._user,
-            consents.GRANT: lambda asked: consent(asked.request, asked.bearer, asked.of),
+            consents.GRANT: lambda asked: consent(self._world, asked.request, asked.bearer, asked.of),
             consents.WITHDRAW: lambda asked: withdraw(asked.bearer, asked.of, asked.parameters["application"]),
             mfa.WITHOUT: self._without_mfa,
             **dict.fromkeys(profiles.OPERATIONS, self._profile),
@@ -96,7 +96,7 @@ class PartnerCenter:
         with self._world.lock:
             if not bearer.app_only and not bearer.mfa:
                 remember(self._world, bearer)
-                if self._holds("mfa_at_the_apis"):
+                if self._holds("mfa_at_the_apis") and self._world.happens(self._world.measures.mfa_share):
                     raise refuse(401, 900421, headers=(CHALLENGE,))
             found = reference.find(Api.PARTNER_CENTER, request.method, arrival.path)
             if found is None:

@@ -16,7 +16,7 @@ from partnerauth.emulator.rules.causes import Cause
 
 
 def _form(ask: Ask, form: Form | None = None) -> Page:
-    form = form or Form(username=ask.query.get("username", "")[:256])
+    form = form or Form(usual={"username": ask.query.get("username", "")[:256]})
     return Page("activation", {"form": form, "shortest": SHORTEST_PASSWORD}, form.status)
 
 

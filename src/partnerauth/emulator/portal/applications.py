@@ -11,7 +11,7 @@ from partnerauth.emulator.portal.ask import Ask, Done, Outcome, Page, Route, now
 from partnerauth.emulator.portal.form import Form
 from partnerauth.emulator.portal.reply import PLATFORMS, checked_address
 from partnerauth.emulator.rules.spreading import announce
-from partnerauth.emulator.world import Registration, World
+from partnerauth.emulator.world import Customer, Registration, Tenant, World
 
 MOST_ROWS = 200
 AUDIENCES = {
@@ -40,7 +40,7 @@ def _list(ask: Ask) -> Page:
 
 
 def _new(ask: Ask, form: Form | None = None) -> Page:
-    form = form or Form(audience="single", platform="web", id_tokens="yes")
+    form = form or Form(usual={"audience": "single", "platform": "web", "id_tokens": "yes"})
     return Page("app_new", {"form": form, "audiences": AUDIENCES, "platforms": PLATFORMS}, form.status)
 
 
@@ -90,8 +90,7 @@ def _app(ask: Ask) -> Page:
 def _granted(world: World, registration: Registration) -> bool:
     tenant = world.tenants.get(registration.tenant)
     return tenant is not None and all(
-        names <= tenant.grants.get((registration.id, api, ""), set())
-        for api, names in registration.permissions.items()
+        names <= tenant.grants.get((registration.id, api, ""), set()) for api, names in registration.permissions.items()
     )
 
 
@@ -133,7 +132,8 @@ def _remove_from_partner_center(ask: Ask) -> Done:
 def _delete(ask: Ask) -> Done:
     registration = found(ask)
     del ask.world.registrations[registration.id]
-    for directory in (*ask.world.tenants.values(), *ask.world.customers.values()):
+    directories: list[Tenant | Customer] = [*ask.world.tenants.values(), *ask.world.customers.values()]
+    for directory in directories:
         for consent in [key for key in directory.grants if key[0] == registration.id]:
             del directory.grants[consent]
         for assignment in [key for key in directory.application_grants if key[0] == registration.id]:

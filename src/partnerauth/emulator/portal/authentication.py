@@ -13,20 +13,22 @@ MOST_ADDRESSES = 256
 
 def _page(ask: Ask, form: Form | None = None, settings: Form | None = None) -> Page:
     app = found(ask)
-    usual = Form(
-        audience="multiple" if app.multi_tenant else "single",
-        id_tokens="yes" if app.id_tokens else "",
-        public="yes" if app.public else "",
-    )
+    usual = {
+        "audience": "multiple" if app.multi_tenant else "single",
+        "id_tokens": "yes" if app.id_tokens else "",
+        "public": "yes" if app.public else "",
+    }
+    form = form or Form(usual={"platform": "public" if app.public else "web"})
+    settings = settings or Form(usual=usual)
     facts = {
         "app": app,
         "tab": TAB,
-        "form": form or Form(platform="public" if app.public else "web"),
-        "settings": settings or usual,
+        "form": form,
+        "settings": settings,
         "audiences": AUDIENCES,
         "platforms": PLATFORMS,
     }
-    return Page("app_authentication", facts, max(one.status for one in (form, settings) if one) if form or settings else 200)
+    return Page("app_authentication", facts, max(form.status, settings.status))
 
 
 def _add(ask: Ask) -> Outcome:

@@ -41,7 +41,7 @@ def _page(ask: Ask, form: Form | None = None, upload: Form | None = None) -> Pag
     facts = {
         "app": app,
         "tab": TAB,
-        "form": form or Form(ends="180"),
+        "form": form or Form(usual={"ends": "180"}),
         "upload": upload or Form(),
         "ends": ENDS,
         "certificates": [(thumbprint(one), one) for one in app.certificates],
@@ -69,7 +69,7 @@ def _add_secret(ask: Ask) -> Outcome:
     app.secrets.append(secret)
     announce(ask.world, "secret", app.id, secret.id)
     shown = {"Value": secret.value, "Secret ID": Hidden(secret.id)}
-    return Done(at(app, TAB), "Copy the secret's value now: it is shown once. Programs need the value, not the ID.", shown)
+    return Done(at(app, TAB), "Copy the value now: it is shown once. Programs need the value, not the ID.", shown)
 
 
 def _longest(world: World, app: Registration) -> timedelta | None:
@@ -141,6 +141,6 @@ ROUTES = (
     Route("GET", f"/portal/apps/{{app}}/{TAB}", _page),
     Route("POST", f"/portal/apps/{{app}}/{TAB}/add", _add_secret),
     Route("POST", f"/portal/apps/{{app}}/{TAB}/remove", _remove_secret),
-    Route("POST", f"/portal/apps/{{app}}/certificates/add", _add_certificate),
-    Route("POST", f"/portal/apps/{{app}}/certificates/remove", _remove_certificate),
+    Route("POST", "/portal/apps/{app}/certificates/add", _add_certificate),
+    Route("POST", "/portal/apps/{app}/certificates/remove", _remove_certificate),
 )

@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 
 from partnerauth.emulator.facts import SERVICES
-from partnerauth.emulator.faults import Rule
 from partnerauth.emulator.portal.ask import Ask, Done, Outcome, Page, Route
 from partnerauth.emulator.portal.form import Form
 
@@ -25,7 +24,7 @@ WITHOUT_NUMBER = frozenset({"reset", "drop"})
 
 
 def _page(ask: Ask, form: Form | None = None) -> Page:
-    form = form or Form(happens="status", number="503", times="1")
+    form = form or Form(usual={"happens": "status", "number": "503", "times": "1"})
     rules = [
         {
             "id": one.rule.id,
@@ -54,7 +53,9 @@ def _add(ask: Ask) -> Outcome:
         members[happens] = _number(form, "number")
     if not form.wrong:
         try:
-            added = ask.emulator.faults.add(**{name: value for name, value in members.items() if value not in ("", None)})
+            added = ask.emulator.faults.add(
+                **{name: value for name, value in members.items() if value not in ("", None)}
+            )
         except (ValueError, msgspec.ValidationError) as wrong:
             form.refuse("number", f"{str(wrong)[:1].upper()}{str(wrong)[1:200]}.")
         else:

@@ -18,9 +18,8 @@ class Form:
     `usual` is what stands in a form that nobody has filled in yet.
     """
 
-    def __init__(self, typed: Mapping[str, str] | None = None, **usual: str) -> None:
-        self._typed = typed
-        self._usual = usual
+    def __init__(self, typed: Mapping[str, str] | None = None, *, usual: Mapping[str, str] | None = None) -> None:
+        self._values = (typed if typed is not None else usual) or {}
         self.wrong: dict[str, str] = {}
 
     @property
@@ -30,8 +29,7 @@ class Form:
 
     def value(self, name: str) -> str:
         """What stands in the field."""
-        values = self._usual if self._typed is None else self._typed
-        return values.get(name, "")
+        return self._values.get(name, "")
 
     def ticked(self, name: str) -> bool:
         """Whether the box is ticked."""

@@ -36,9 +36,8 @@ def page(name: str, facts: Mapping[str, Any], *, status: int = 200, refresh: int
     Raises `Misconfigured` where the template library is not installed.
     """
     text = _templates().get_template(f"{name}.html").render(facts)
-    headers = (("Content-Type", "text/html; charset=utf-8"), *HEADERS)
-    if refresh:
-        headers = (*headers, ("Refresh", str(refresh)))
+    more = (("Refresh", str(refresh)),) if refresh else ()
+    headers = (("Content-Type", "text/html; charset=utf-8"), *HEADERS, *more)
     # A world may hold halves of characters, which no encoding can write.
     return Response(status, headers, text.encode("utf-8", "replace"))
 
@@ -65,7 +64,7 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"day": _day, "hour": _hour, "iso": moments.text, "role": _role, "counted": _counted}
+    templates.filters |= {"day": _day, "hour": _hour, "iso": moments.text, "counted": _counted}
     return templates
 
 
@@ -75,11 +74,6 @@ def _day(moment: datetime) -> str:
 
 def _hour(moment: datetime) -> str:
     return f"{moment:%H:%M:%S}"
-
-
-def _role(name: str) -> str:
-    """A role's name, as Partner Center writes it."""
-    return name.replace("_", " ").capitalize().replace("Referrals user", "Referrals User").replace("Referrals admin", "Referrals Admin")
 
 
 def _counted(number: int, what: str, plural: str = "") -> str:

@@ -78,7 +78,7 @@ def _words(several: bool) -> dict[str, Any]:
 
 
 def _new(ask: Ask, form: Form | None = None) -> Page:
-    form = form or Form(domain=next(iter(_domains(ask.world)), ""))
+    form = form or Form(usual={"domain": next(iter(_domains(ask.world)), "")})
     options = [(domain, f"@{domain}") for domain in _domains(ask.world)]
     facts = {"form": form, "domain_options": options, "role_groups": ROLES}
     return Page("person_new", facts, form.status)
@@ -129,7 +129,7 @@ def _person(ask: Ask) -> Page:
     facts = {
         "person": person,
         "tenant": tenant,
-        "form": Form(**{f"role_{role.value}": "yes" for role in person.roles}),
+        "form": Form(usual={f"role_{role.value}": "yes" for role in person.roles}),
         "role_groups": ROLES,
         "role_names": ROLE_NAMES,
         "sign_ins": log[:LAST_SIGN_INS],

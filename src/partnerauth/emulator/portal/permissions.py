@@ -52,7 +52,9 @@ def _listed(tenant: Tenant | None, app: Registration, api: str) -> ListedApi:
     delegated = tenant.grants.get((app.id, api, ""), set()) if tenant else set()
     own = tenant.application_grants.get((app.id, api), set()) if tenant else set()
     rows = [
-        Listed(name, labels.get((name, application), ""), application, application or needs_admin(name), name in granted)
+        Listed(
+            name, labels.get((name, application), ""), application, application or needs_admin(name), name in granted
+        )
         for application, names, granted in (
             (False, app.permissions.get(api, set()), delegated),
             (True, app.application_permissions.get(api, set()), own),
@@ -100,7 +102,7 @@ def _offer(ask: Ask, form: Form | None = None) -> Page:
     if api is None:
         raise nowhere("API")
     has = {False: app.permissions.get(api.id, set()), True: app.application_permissions.get(api.id, set())}
-    usual = Form(**{one.key: "yes" for one in api.permissions if one.name in has[one.application]})
+    usual = Form(usual={one.key: "yes" for one in api.permissions if one.name in has[one.application]})
     facts = {"app": app, "tab": TAB, "api": api, "form": form or usual}
     return Page("app_permissions_offer", facts, (form or usual).status)
 

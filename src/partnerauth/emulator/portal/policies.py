@@ -81,7 +81,7 @@ def _page(ask: Ask, form: Form | None = None, measures: Form | None = None) -> P
     facts = {
         "policies": rows(world),
         "form": form or Form(),
-        "measures": measures or Form(**{name: _written(world, name) for name in names}),
+        "measures": measures or Form(usual={name: _written(world, name) for name in names}),
         "measure_words": {name: MEASURES[name] for name in names},
         "truth": TRUTH,
         "access": list(world.access_policies.values()),

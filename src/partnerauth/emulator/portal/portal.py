@@ -28,7 +28,7 @@ from partnerauth.emulator.portal import (
     sign_ins,
     vaults,
 )
-from partnerauth.emulator.portal.ask import Ask, Done, Outcome, Page, Route, nowhere
+from partnerauth.emulator.portal.ask import Ask, Done, Outcome, Route, nowhere
 from partnerauth.emulator.portal.frame import frame
 from partnerauth.emulator.portal.notices import Notice, Notices
 from partnerauth.emulator.portal.page import FILES, HEADERS, page, plain_file
@@ -99,7 +99,7 @@ class Portal:
             cookie = self._notices.leave(name, notice)
             return Response(303, (("Location", outcome.to), cookie, *HEADERS))
         notice_ = self._notices.take(request, world.now()) if request.method == "GET" else None
-        facts = frame(world) | {"notice": notice_} | outcome.facts
+        facts = {**frame(world), "notice": notice_, **outcome.facts}
         return page(outcome.name, facts, status=outcome.status, refresh=outcome.refresh)
 
     def _refusal(self, problem: Problem) -> Response:

@@ -79,7 +79,9 @@ def _found(ask: Ask) -> dict[str, Any]:
 
 def _referral(ask: Ask, form: Form | None = None) -> Page:
     deal = _found(ask)
-    form = form or Form(status=f"{deal['status']} · {_text(deal, 'substatus')}", reason=_text(deal, "statusReason"))
+    form = form or Form(
+        usual={"status": f"{deal['status']} · {_text(deal, 'substatus')}", "reason": _text(deal, "statusReason")}
+    )
     possible = deals.MAY_BECOME.get(_text(deal, "status"), ())
     choices = [(choice, choice) for choice in STATUSES if choice.split(" · ")[0] in possible]
     return Page("referral", {"referral": _shown(deal), "form": form, "choices": choices}, form.status)
@@ -98,7 +100,9 @@ def _change(ask: Ask) -> Outcome:
             form.refuse("status", f"{str(wrong)[:1].upper()}{str(wrong)[1:]}.")
     if form.wrong:
         return _referral(ask, form)
-    return Done(f"/portal/referrals/{quote(deal['id'], safe='')}", f"The referral is {choice.replace(' · ', ': ')} now.")
+    return Done(
+        f"/portal/referrals/{quote(deal['id'], safe='')}", f"The referral is {choice.replace(' · ', ': ')} now."
+    )
 
 
 ROUTES = (

@@ -12,7 +12,7 @@ CLOCK, SIGNING_IN = "/portal/clock", "/portal/signing-in"
 
 
 def _clock(ask: Ask, form: Form | None = None) -> Page:
-    form = form or Form(now=ask.world.now().strftime("%Y-%m-%dT%H:%M:%S"))
+    form = form or Form(usual={"now": ask.world.now().strftime("%Y-%m-%dT%H:%M:%S")})
     facts = {"form": form, "passing": PASSING, "resettable": ask.world.origin is not None}
     return Page("clock", facts, form.status)
 
@@ -58,10 +58,11 @@ def _return(ask: Ask) -> Done:
 
 def _signing_in(ask: Ask, form: Form | None = None) -> Page:
     automatic = ask.world.automatic
-    usual = Form(upn=automatic.upn if automatic else "", mfa=("yes" if automatic.mfa else "no") if automatic else "")
+    usual = {"upn": automatic.upn, "mfa": "yes" if automatic.mfa else "no"} if automatic else {}
+    form = form or Form(usual=usual)
     everybody = [(person.upn, person.name) for _, person in ask.world.people()]
-    facts = {"form": form or usual, "people": everybody, "automatic": automatic}
-    return Page("signing_in", facts, (form or usual).status)
+    facts = {"form": form, "people": everybody, "automatic": automatic}
+    return Page("signing_in", facts, form.status)
 
 
 def _sign_in_as(ask: Ask) -> Outcome:

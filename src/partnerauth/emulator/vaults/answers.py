@@ -18,8 +18,10 @@ CODES = {
     405: "MethodNotAllowed",
     409: "Conflict",
     413: "BadParameter",
+    429: "Throttled",
 }
 LONGEST_ID = 200
+USUAL_RETENTION = 90
 
 
 def refuse(status: int, message: str, inner: str = "", *, headers: Headers = ()) -> Refusal:
@@ -84,7 +86,7 @@ def _item(vault: Vault, version: SecretVersion, identifier: str) -> dict[str, An
         "exp": version.expires,
         "created": int(version.created.timestamp()),
         "updated": int(version.updated.timestamp()),
-        "recoveryLevel": "Recoverable+Purgeable" if vault.retention_days == 90 else "CustomizedRecoverable+Purgeable",
+        "recoveryLevel": _recovery_level(vault),
         "recoverableDays": vault.retention_days,
     }
     shown: dict[str, Any] = {"id": identifier, "attributes": {k: v for k, v in attributes.items() if v is not None}}
@@ -93,3 +95,8 @@ def _item(vault: Vault, version: SecretVersion, identifier: str) -> dict[str, An
     if version.tags is not None:
         shown["tags"] = version.tags
     return shown
+
+
+def _recovery_level(vault: Vault) -> str:
+    level = "Recoverable" if vault.retention_days == USUAL_RETENTION else "CustomizedRecoverable"
+    return level if vault.purge_protection else f"{level}+Purgeable"

@@ -1,21 +1,30 @@
-"""Key Vault's door: the challenge, the token, and who may come in (the reference of Key Vault, 3, 4 and 6)."""
+"""Key Vault's door: the challenge, and the token (the reference of Key Vault, 3 and 4)."""
 
 from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime
+
+import msgspec
 
 from partnerauth.cloud import GLOBAL, Api
 from partnerauth.emulator.address import VAULT_SUFFIX, Arrival
 from partnerauth.emulator.bearer import BadToken, Bearer, Fault, read_bearer
+from partnerauth.emulator.continuous import happened_since
 from partnerauth.emulator.default import APPLICATION_IDS
 from partnerauth.emulator.refusal import Refusal
 from partnerauth.emulator.vaults.answers import refuse
 from partnerauth.emulator.world import Vault, World
+from partnerauth.oauth.tokens import BACKDATED
 
 AUDIENCES = (GLOBAL.apis[Api.KEY_VAULT].identifier, APPLICATION_IDS[Api.KEY_VAULT])
 """Exactly these: a slash at the end is another audience here (3.1)."""
+LATEST = 253_402_000_000
+"""Almost the end of the year 9999."""
 
 
 def admit(world: World, arrival: Arrival, vault: Vault) -> Bearer:
-    """Who is calling, if the vault's tenant knows them and the vault lets them in. Raises `Refusal`."""
+    """Who is calling, if the vault's tenant knows them and nothing happened since their token. Raises `Refusal` 401."""
     try:
         bearer = read_bearer(world, arrival.request, AUDIENCES.__contains__)
     except BadToken as bad:
@@ -23,16 +32,10 @@ def admit(world: World, arrival: Arrival, vault: Vault) -> Bearer:
     if bearer.tid != vault.tenant:
         issuer = BadToken(Fault.ISSUER, bearer.text("iss"))
         raise _challenged(arrival, vault, _reason(issuer, vault))
-    who = bearer.application if bearer.app_only else bearer.object_id
-    if who not in vault.allowed:
-        raise refuse(
-            403,
-            "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role"
-            " definitions were changed recently, please observe propagation time.\r\n"
-            f"Caller: appid={bearer.application};oid={bearer.object_id};iss={bearer.text('iss')}\r\n"
-            f"Action: 'Microsoft.KeyVault/vaults/secrets'\r\nVault: {vault.name};location=westus\r\n",
-            "ForbiddenByRbac",
-        )
+    with world.lock:
+        since = _revoked(world, bearer, vault)
+    if since is not None:
+        raise _demanding(arrival, vault, since)
     return bearer
 
 
@@ -44,6 +47,29 @@ def authority(arrival: Arrival, vault: Vault) -> str:
 
 def _challenged(arrival: Arrival, vault: Vault, message: str) -> Refusal:
     challenge = f'Bearer authorization="{authority(arrival, vault)}", resource="{AUDIENCES[0]}"'
+    return refuse(401, message, headers=(("WWW-Authenticate", challenge),))
+
+
+def _revoked(world: World, bearer: Bearer, vault: Vault) -> datetime | None:
+    """The moment before which the token is too old: the vault's own, or one at which something happened to the person.
+
+    The vault's own counts for every token.
+    """
+    issued = bearer.claims.get("iat")
+    at = datetime.fromtimestamp(issued, UTC) + BACKDATED if isinstance(issued, int) and 0 <= issued <= LATEST else None
+    own = vault.valid_from if vault.valid_from is not None and (at is None or at < vault.valid_from) else None
+    return own or happened_since(world, bearer)
+
+
+def _demanding(arrival: Arrival, vault: Vault, since: datetime) -> Refusal:
+    """Continuous access evaluation: come back with a token from after `since`."""
+    demand = {"access_token": {"nbf": {"essential": True, "value": str(int(since.timestamp()))}}}
+    claims = base64.b64encode(msgspec.json.encode(demand)).decode()
+    challenge = (
+        f'Bearer authorization="{authority(arrival, vault)}", resource="{AUDIENCES[0]}", error="insufficient_claims",'
+        f' claims="{claims}"'
+    )
+    message = "Continuous access evaluation resulted in challenge with result: InteractionRequired."
     return refuse(401, message, headers=(("WWW-Authenticate", challenge),))
 
 

@@ -7,16 +7,15 @@ from typing import Any
 
 from partnerauth.cloud import GUID
 from partnerauth.emulator import moments
-from partnerauth.emulator.default import APPLICATION_IDS
 from partnerauth.emulator.groups import groups
 from partnerauth.emulator.rules.access import AccessPolicy, Channel, Control
 from partnerauth.emulator.world import Tenant, World
 from partnerauth.emulator.worldfile.entries import AccessPolicyEntry
 from partnerauth.emulator.worldfile.entry import Place
+from partnerauth.emulator.worldfile.names import APIS
 
 __all__ = ["AccessPolicyEntry", "policy_entry", "policy_of"]
 
-APIS = {api.value: application for api, application in APPLICATION_IDS.items()}
 API_NAMES = {application: name for name, application in APIS.items()}
 CONTROLS = {control.value: control for control in Control}
 CHANNELS = {channel.value: channel for channel in Channel}
@@ -81,8 +80,9 @@ def _tenant(world: World, entry: AccessPolicyEntry, place: Place) -> Tenant:
 
 
 def _whom(tenant: Tenant, written: list[str], place: Place) -> set[str]:
-    names = {group.name: group.id for group in groups(tenant).values()}
-    names |= {person.upn.lower(): person.id for person in tenant.people.values()}
+    names = {person.upn.lower(): person.id for person in tenant.people.values()}
+    if any(not GUID.fullmatch(one) and one.lower() not in names for one in written):
+        names |= {group.name: group.id for group in groups(tenant).values()}
     found: set[str] = set()
     for number, one in enumerate(written):
         name = one if one in names else one.lower()

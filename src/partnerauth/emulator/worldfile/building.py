@@ -3,38 +3,48 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import singledispatchmethod
 from typing import Any
 from urllib.parse import urlsplit
 
-from partnerauth.cloud import DOMAIN, GUID
 from partnerauth.emulator.address import VAULT_HOST, VAULT_SUFFIX
-from partnerauth.emulator.default import APPLICATION_IDS, referral
+from partnerauth.emulator.default import referral
+from partnerauth.emulator.groups import AGENTS, Group
+from partnerauth.emulator.principals import ServicePrincipal, made_id
+from partnerauth.emulator.relationships import AccessAssignment, Relationship, lasting
+from partnerauth.emulator.rules.causes import Cause
 from partnerauth.emulator.world import (
     AppCertificate,
     AppSecret,
     Customer,
     CustomerUser,
+    FederatedCredential,
+    Method,
     Person,
     Registration,
     Role,
     SecretVersion,
     Tenant,
     Vault,
+    VaultRole,
     VaultSecret,
     World,
 )
 from partnerauth.emulator.worldfile import entries
+from partnerauth.emulator.worldfile.access import policy_of
 from partnerauth.emulator.worldfile.entry import Place
+from partnerauth.emulator.worldfile.names import Names, made
 from partnerauth.hidden import Hidden
 
-APIS = {api.value: application for api, application in APPLICATION_IDS.items()}
 ROLES = {role.value: role for role in Role}
+METHODS = {method.value: method for method in Method}
+CAUSES = {cause.value: cause for cause in Cause}
+DEVICES = ("", "managed", "compliant")
 
 
-class Builder:
+class Builder(Names):
     """Adds entries to a world, list by list, in the order of `entries.TABLES`.
 
     `pem_at` gives the text of a PEM file by its path. An id that the file leaves out is made of the name beside it, so
@@ -42,9 +52,8 @@ class Builder:
     """
 
     def __init__(self, world: World, pem_at: Callable[[str], str]) -> None:
-        self._world = world
+        super().__init__(world)
         self._pem_at = pem_at
-        self._taken: dict[str, Place] = {}
 
     @singledispatchmethod
     def add(self, entry: entries.Entry, place: Place) -> None:
@@ -64,7 +73,9 @@ class Builder:
         for number, domain in enumerate(entry.domains):
             self._domain(domain, place / "domains" / number)
         found = self._id(entry.id, "tenant", entry.domains[0], place)
-        self._world.tenants[found] = Tenant(found, entry.name, entry.domains, entry.country, entry.partner)
+        tenant = Tenant(found, entry.name, entry.domains, entry.country, entry.partner)
+        tenant.secrets_last = (place / "secrets_last").duration(entry.secrets_last)
+        self._world.tenants[found] = tenant
 
     @add.register
     def _person(self, entry: entries.PersonEntry, place: Place) -> None:
@@ -91,7 +102,27 @@ class Builder:
             entry.enabled,
             entry.temporary_password,
             (place / "valid_from").moment(entry.valid_from),
+            directory_roles=self._directory_roles(entry.directory_roles, place),
+            display_name=entry.display_name,
+            usage_location=entry.usage_location,
+            methods=self._methods(entry.methods, place / "methods"),
+            device=entry.device,
+            password_ends=(place / "password_ends").moment(entry.password_ends),
+            revoked=self._revoked(entry.revoked, place / "revoked"),
         )
+        if entry.device not in DEVICES:
+            (place / "device").known(entry.device, DEVICES, "kind of device")
+
+    def _methods(self, written: list[str], place: Place) -> set[Method]:
+        for number, method in enumerate(written):
+            (place / number).known(method, METHODS, "method")
+        return {METHODS[method] for method in written}
+
+    def _revoked(self, written: dict[str, Any], place: Place) -> dict[Cause, datetime]:
+        for cause in written:
+            place.known(cause, CAUSES, "cause")
+        moments = {CAUSES[cause]: (place / cause).moment(at) for cause, at in written.items()}
+        return {cause: at for cause, at in moments.items() if at is not None}
 
     @add.register
     def _registration(self, entry: entries.RegistrationEntry, place: Place) -> None:
@@ -109,9 +140,11 @@ class Builder:
         found = self._id(entry.id, "registration", entry.name, place)
         secrets = [
             AppSecret(
-                secret.id or _made("secret", f"{found} {number}"),
+                secret.id or made("secret", f"{found} {number}"),
                 Hidden(secret.value),
                 (place / "secrets" / number / "ends").moment(secret.ends),
+                secret.name,
+                (place / "secrets" / number / "begins").moment(secret.begins),
             )
             for number, secret in enumerate(entry.secrets)
         ]
@@ -132,23 +165,53 @@ class Builder:
             id_tokens=entry.id_tokens,
             enabled=entry.enabled,
             in_partner_center=entry.in_partner_center,
+            object_id=(place / "object_id").guid(entry.object_id) if entry.object_id else "",
+            application_permissions={
+                self._api(api, place / "application_permissions"): set(names)
+                for api, names in entry.application_permissions.items()
+            },
+            fallback_public=entry.fallback_public,
+            created=(place / "created").moment(entry.created),
+            owner=entry.owner,
+            details=(place / "details").reading(_details, entry.details),
+            federated=[
+                FederatedCredential(
+                    one.id or made("federated", f"{found} {number}"),
+                    one.name or one.subject,
+                    one.issuer,
+                    one.subject,
+                    list(one.audiences),
+                )
+                for number, one in enumerate(entry.federated)
+            ],
+            exposes=set(entry.exposes),
+            logout_url=entry.logout_url,
         )
         if entry.admin_consent:
             for api, names in permissions.items():
                 tenant.grants[found, api, ""] = set(names)
+            for api, names in self._world.registrations[found].application_permissions.items():
+                tenant.application_grants[found, api] = set(names)
 
     @add.register
     def _grant(self, entry: entries.GrantEntry, place: Place) -> None:
-        tenant = self._tenant_named(entry.tenant, place)
+        tenant = self._directory_named(entry.tenant, place)
         application = (place / "application").guid(entry.application)
         person = self._person_id(tenant, entry.person, place / "person") if entry.person else ""
-        tenant.grants[application, self._api(entry.api, place / "api"), person] = set(entry.permissions)
+        api = self._api(entry.api, place / "api")
+        if entry.application_permissions:
+            if person:
+                (place / "person").wrong("permissions of an application itself are for no person")
+            tenant.application_grants[application, api] = set(entry.application_permissions)
+        if entry.permissions or not entry.application_permissions:
+            tenant.grants[application, api, person] = set(entry.permissions)
 
     @add.register
     def _customer(self, entry: entries.CustomerEntry, place: Place) -> None:
         self._domain(entry.domain, place / "domain")
         found = self._id(entry.id, "customer", entry.domain, place)
         customer = Customer(found, entry.name, entry.domain, entry.relationship, entry.country)
+        customer.subscriptions = entry.subscriptions
         if entry.gdap is not None:
             customer.gdap = set(entry.gdap)
         for number, user in enumerate(entry.users):
@@ -167,10 +230,30 @@ class Builder:
         self._once("vault", entry.name, place / "name")
         tenant = self._tenant_named(entry.tenant, place)
         allowed = {
-            written.lower() if GUID.fullmatch(written) else self._person_id(tenant, written, place / "allowed" / number)
-            for number, written in enumerate(entry.allowed)
+            self._principal(tenant, written, place / "allowed" / number) for number, written in enumerate(entry.allowed)
         }
-        vault = Vault(entry.name, tenant.id, allowed, retention_days=entry.retention_days)
+        vault = Vault(
+            entry.name,
+            tenant.id,
+            allowed,
+            retention_days=entry.retention_days,
+            roles={
+                VaultRole(self._principal(tenant, one.principal, place / "roles"), one.role, one.secret)
+                for one in entry.roles
+            },
+            access_policies=None
+            if entry.access_policies is None
+            else {
+                self._principal(tenant, one, place / "access_policies"): set(permissions)
+                for one, permissions in entry.access_policies.items()
+            },
+            purge_protection=entry.purge_protection,
+            limit=entry.limit,
+            retry_after=entry.retry_after,
+            delete_takes=(place / "delete_takes").duration(entry.delete_takes) or timedelta(),
+            write_takes=(place / "write_takes").duration(entry.write_takes) or timedelta(),
+            valid_from=(place / "valid_from").moment(entry.valid_from),
+        )
         for number, secret in enumerate(entry.secrets):
             there = place / "secrets" / number
             self._once(f"secret of {entry.name}", secret.name, there / "name")
@@ -184,7 +267,7 @@ class Builder:
     def _version(self, entry: entries.VersionEntry, name: str, place: Place) -> SecretVersion:
         created = (place / "created").moment(entry.created) or self._world.now()
         return SecretVersion(
-            id=entry.id or _made("version", name).replace("-", ""),
+            id=entry.id or made("version", name).replace("-", ""),
             value=Hidden(entry.value),
             created=created,
             updated=(place / "updated").moment(entry.updated) or created,
@@ -196,6 +279,72 @@ class Builder:
         )
 
     @add.register
+    def _group(self, entry: entries.GroupEntry, place: Place) -> None:
+        tenant = self._tenant_named(entry.tenant, place)
+        if entry.agents:
+            (place / "agents").known(entry.agents, AGENTS.values(), "group of agents")
+        found = self._id(entry.id, "group", f"{tenant.id} {entry.name}", place)
+        tenant.groups[found] = Group(
+            found,
+            entry.name,
+            entry.mail_nickname,
+            entry.description,
+            entry.security,
+            entry.role_assignable,
+            [self._principal(tenant, one, place / "members" / number) for number, one in enumerate(entry.members)],
+            entry.agents,
+            (place / "created").moment(entry.created),
+        )
+
+    @add.register
+    def _service_principal(self, entry: entries.PrincipalEntry, place: Place) -> None:
+        tenant = self._directory_named(entry.tenant, place)
+        application = (place / "application").guid(entry.application)
+        self._once(f"service principal in {tenant.id}", application, place / "application")
+        if entry.absent:
+            tenant.principals[application] = None
+            return
+        found = (place / "id").guid(entry.id) if entry.id else made_id(tenant, application)
+        roles = self._directory_roles(entry.directory_roles, place)
+        tenant.principals[application] = ServicePrincipal(found, application, entry.enabled, roles, list(entry.tags))
+
+    @add.register
+    def _access_policy(self, entry: entries.AccessPolicyEntry, place: Place) -> None:
+        entry.id = self._id(entry.id, "access policy", entry.name, place)
+        self._world.access_policies[entry.id] = policy_of(self._world, entry, place)
+
+    @add.register
+    def _issuer(self, entry: entries.IssuerEntry, place: Place) -> None:
+        self._once("issuer", entry.url, place / "url")
+        keys = [self._public_key(key, place / "keys" / number) for number, key in enumerate(entry.keys)]
+        self._world.issuers[entry.url] = keys
+
+    @add.register
+    def _relationship(self, entry: entries.RelationshipEntry, place: Place) -> None:
+        now = self._world.now()
+        if entry.customer:
+            (place / "customer").known(entry.customer, self._world.customers, "customer")
+        found = entry.id or f"{made('relationship', entry.name)}-{made('relationship end', entry.name)}"
+        self._once("relationship", found, place / "id")
+        created = (place / "created").moment(entry.created) or now
+        one = Relationship(
+            found, entry.name, entry.customer, entry.duration, timedelta(), set(entry.roles), created,
+            (place / "modified").moment(entry.modified) or created, entry.status,
+            (place / "activated").moment(entry.activated) or (created if entry.status == "active" else None),
+            entry.auto_extend,
+        )  # fmt: skip
+        one.lasts = (place / "duration").reading(lasting, entry.duration)
+        for number, given in enumerate(entry.assignments):
+            there = place / "assignments" / number
+            name = (there / "id").guid(given.id) if given.id else made("assignment", f"{found} {number}")
+            one.assignments[name] = AccessAssignment(
+                name, (there / "group").guid(given.group), set(given.roles),
+                (there / "created").moment(given.created) or created,
+                (there / "modified").moment(given.modified) or created,
+            )  # fmt: skip
+        self._world.relationships[found] = one
+
+    @add.register
     def _referral(self, entry: entries.ReferralEntry, place: Place) -> None:
         if entry.document:
             found = (place / "document").reading(_object, entry.document)
@@ -203,7 +352,7 @@ class Builder:
             place.wrong("expected `name` and `customer`, or the whole referral as JSON in `document`")
         else:
             found = referral(
-                _made("referral", entry.name)[-12:],
+                made("referral", entry.name)[-12:],
                 self._world.now(),
                 entry.name,
                 entry.customer,
@@ -224,63 +373,43 @@ class Builder:
         from cryptography.x509 import load_pem_x509_certificate
 
         pem, ends = (entry, None) if isinstance(entry, str) else (entry.pem, entry.ends)
-        if "-----BEGIN" not in pem:
-            try:
-                pem = self._pem_at(pem)
-            except (OSError, ValueError) as error:
-                place.wrong(f"'{pem[:200]}' cannot be read: {getattr(error, 'strerror', None) or 'no PEM file'}")
+        pem = self._pem_text(pem, place)
         try:
             certificate = load_pem_x509_certificate(pem.encode())
         except ValueError:
             place.wrong("expected a certificate in PEM, or the path of a file with one")
         der = certificate.public_bytes(Encoding.DER)
-        return AppCertificate(der, (place / "ends").moment(ends) or certificate.not_valid_after_utc)
+        named = ("", "") if isinstance(entry, str) else (entry.id, entry.name)
+        return AppCertificate(der, (place / "ends").moment(ends) or certificate.not_valid_after_utc, *named)
 
-    def _tenant_named(self, name: str, place: Place) -> Tenant:
-        tenant = self._world.tenant(name)
-        if tenant is None:
-            known = [domain for one in self._world.tenants.values() for domain in one.domains]
-            (place / "tenant").known(name, known, "tenant")
-            raise AssertionError("unknown names are refused")
-        return tenant
+    def _public_key(self, pem: str, place: Place) -> str:
+        from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-    def _person_id(self, tenant: Tenant, written: str, place: Place) -> str:
-        if written.lower() in tenant.people:
-            return written.lower()
-        person = tenant.person(written)
-        if person is None:
-            place.known(written, [one.upn for one in tenant.people.values()], "person")
-            raise AssertionError("unknown names are refused")
-        return person.id
+        pem = self._pem_text(pem, place)
+        try:
+            load_pem_public_key(pem.encode())
+        except ValueError:
+            place.wrong("expected a public key in PEM, or the path of a file with one")
+        return pem
 
-    def _api(self, written: str, place: Place) -> str:
-        if GUID.fullmatch(written):
-            return written.lower()
-        place.known(written, APIS, "API")
-        return APIS[written]
-
-    def _domain(self, written: str, place: Place) -> None:
-        if not DOMAIN.fullmatch(written):
-            place.wrong("expected a domain such as contoso.com")
-        self._once("domain", written, place)
-
-    def _id(self, written: str, kind: str, name: str, place: Place) -> str:
-        found = (place / "id").guid(written) if written else _made(kind, name)
-        self._once(kind + " id", found, place / "id")
-        return found
-
-    def _once(self, kind: str, name: str, place: Place) -> None:
-        earlier = self._taken.setdefault(f"{kind} {name.lower()}", place)
-        if earlier is not place:
-            place.wrong(f"this {kind} is there already, at {earlier.path}")
-
-
-def _made(kind: str, name: str) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"urn:partnerauth:{kind}:{name.lower()}"))
+    def _pem_text(self, pem: str, place: Place) -> str:
+        if "-----BEGIN" in pem:
+            return pem
+        try:
+            return self._pem_at(pem)
+        except (OSError, ValueError) as error:
+            place.wrong(f"'{pem[:200]}' cannot be read: {getattr(error, 'strerror', None) or 'no PEM file'}")
 
 
 def _object(text: str) -> dict[str, Any]:
     found = json.loads(text)
     if not isinstance(found, dict) or not isinstance(found.get("id"), str) or not found["id"]:
         raise ValueError("expected a JSON object with an `id`")
+    return found
+
+
+def _details(text: str) -> dict[str, Any]:
+    found = json.loads(text) if text else {}
+    if not isinstance(found, dict):
+        raise ValueError("expected a JSON object")
     return found

@@ -22,6 +22,7 @@ class TenantEntry(Entry):
     id: str = ""
     country: str = "US"
     partner: bool = False
+    secrets_last: Any = None
 
 
 class PersonEntry(Entry):
@@ -37,6 +38,13 @@ class PersonEntry(Entry):
     enabled: bool = True
     temporary_password: bool = False
     valid_from: Any = None
+    directory_roles: list[str] = []
+    display_name: str = ""
+    usage_location: str = ""
+    methods: list[str] = []
+    device: str = ""
+    password_ends: Any = None
+    revoked: dict[str, Any] = {}
 
 
 class SecretEntry(Entry):
@@ -45,6 +53,8 @@ class SecretEntry(Entry):
     value: str
     id: str = ""
     ends: Any = None
+    name: str = ""
+    begins: Any = None
 
 
 class CertificateEntry(Entry):
@@ -52,6 +62,8 @@ class CertificateEntry(Entry):
 
     pem: str
     ends: Any = None
+    id: str = ""
+    name: str = ""
 
 
 class RedirectEntry(Entry):
@@ -62,8 +74,21 @@ class RedirectEntry(Entry):
     spa: list[str] = []
 
 
+class FederationEntry(Entry):
+    """A federated credential: another issuer's tokens with this subject."""
+
+    issuer: str
+    subject: str
+    id: str = ""
+    name: str = ""
+    audiences: list[str] = msgspec.field(default_factory=lambda: ["api://AzureADTokenExchange"])
+
+
 class RegistrationEntry(Entry):
-    """`[[registrations]]`: an app registration. `admin_consent`: all its permissions are granted in its home tenant."""
+    """`[[registrations]]`: an app registration. `admin_consent`: all its permissions are granted in its home tenant.
+
+    `details` is what Graph shows and nobody else looks at, as JSON text.
+    """
 
     id: str
     name: str
@@ -77,17 +102,57 @@ class RegistrationEntry(Entry):
     certificates: list[str | CertificateEntry] = []
     redirects: RedirectEntry = msgspec.field(default_factory=RedirectEntry)
     permissions: dict[str, list[str]] = {}
+    application_permissions: dict[str, list[str]] = {}
     admin_consent: bool = False
+    fallback_public: bool = False
+    object_id: str = ""
+    created: Any = None
+    owner: str = ""
+    details: str = ""
+    federated: list[FederationEntry] = []
+    exposes: list[str] = []
+    logout_url: str = ""
 
 
 class GrantEntry(Entry):
-    """`[[grants]]`: a consent in a tenant; without `person`, for everybody there."""
+    """`[[grants]]`: a consent in a tenant; without `person`, for everybody there.
+
+    `application_permissions` are those that the application has for itself.
+    """
 
     tenant: str
     application: str
     api: str
-    permissions: list[str]
+    permissions: list[str] = []
     person: str = ""
+    application_permissions: list[str] = []
+
+
+class PrincipalEntry(Entry):
+    """`[[principals]]`: a service principal that is not just there by itself, or `absent` though it would be."""
+
+    tenant: str
+    application: str
+    id: str = ""
+    enabled: bool = True
+    absent: bool = False
+    directory_roles: list[str] = []
+    tags: list[str] = []
+
+
+class GroupEntry(Entry):
+    """`[[groups]]`: a group; `members` are ids, or people by name. `agents`: the partner role that membership is."""
+
+    tenant: str
+    name: str
+    id: str = ""
+    mail_nickname: str = ""
+    description: str = ""
+    security: bool = True
+    role_assignable: bool = False
+    members: list[str] = []
+    agents: str = ""
+    created: Any = None
 
 
 class CustomerUserEntry(Entry):
@@ -111,6 +176,33 @@ class CustomerEntry(Entry):
     country: str = "US"
     gdap: list[str] | None = None
     users: list[CustomerUserEntry] = []
+    subscriptions: list[dict[str, Any]] = []
+
+
+class AssignmentEntry(Entry):
+    """A group (its id) that has roles at a customer."""
+
+    group: str
+    roles: list[str]
+    id: str = ""
+    created: Any = None
+    modified: Any = None
+
+
+class RelationshipEntry(Entry):
+    """`[[relationships]]`: a granular delegated admin relationship; `roles` are names of directory roles."""
+
+    name: str
+    roles: list[str]
+    customer: str = ""
+    id: str = ""
+    duration: str = "P730D"
+    status: str = "active"
+    created: Any = None
+    modified: Any = None
+    activated: Any = None
+    auto_extend: str = "PT0S"
+    assignments: list[AssignmentEntry] = []
 
 
 class VersionEntry(Entry):
@@ -135,13 +227,29 @@ class VaultSecretEntry(Entry):
     deleted: Any = None
 
 
+class VaultRoleEntry(Entry):
+    """A role (`Key Vault Secrets User`) of an application or a person, at a vault or at one secret."""
+
+    principal: str
+    role: str
+    secret: str = ""
+
+
 class VaultEntry(Entry):
-    """`[[vaults]]`: a key vault; `allowed` are the applications' ids and the people that may use it."""
+    """`[[vaults]]`: a key vault; `allowed` are the applications' ids and the people that may do everything with it."""
 
     name: str
     tenant: str
     allowed: list[str] = []
     retention_days: int = 90
+    roles: list[VaultRoleEntry] = []
+    access_policies: dict[str, list[str]] | None = None
+    purge_protection: bool = False
+    limit: int | None = None
+    retry_after: int | None = None
+    delete_takes: Any = None
+    write_takes: Any = None
+    valid_from: Any = None
     secrets: list[VaultSecretEntry] = []
 
 
@@ -181,6 +289,16 @@ class AccessPolicyEntry(Entry):
     sign_in_frequency: Any = None
 
 
+class IssuerEntry(Entry):
+    """`[[issuers]]`: whose tokens federated credentials may name. `keys`: PEM, or paths of PEM files.
+
+    Without keys it is this emulator, and the control API makes its tokens.
+    """
+
+    url: str
+    keys: list[str] = []
+
+
 class SignInEntry(Entry):
     """`[sign_in]`: who is signed in without being asked."""
 
@@ -191,9 +309,14 @@ class SignInEntry(Entry):
 TABLES: dict[str, type[Entry]] = {
     "tenants": TenantEntry,
     "people": PersonEntry,
+    "customers": CustomerEntry,
     "registrations": RegistrationEntry,
     "grants": GrantEntry,
-    "customers": CustomerEntry,
+    "principals": PrincipalEntry,
+    "groups": GroupEntry,
+    "access_policies": AccessPolicyEntry,
+    "issuers": IssuerEntry,
+    "relationships": RelationshipEntry,
     "vaults": VaultEntry,
     "referrals": ReferralEntry,
 }
@@ -204,10 +327,15 @@ NAMED_BY: dict[str, tuple[str, ...]] = {
     "people": ("upn",),
     "registrations": ("id",),
     "grants": ("tenant", "application", "api", "person"),
+    "principals": ("tenant", "application"),
+    "groups": ("tenant", "name"),
+    "access_policies": ("id",),
+    "issuers": ("url",),
     "customers": ("id",),
+    "relationships": ("id",),
     "vaults": ("name",),
     "referrals": ("id",),
 }
 """What an entry is recognised by, where a file extends another world."""
 
-SETTINGS = ("extends", "seed", "start", "frozen", "policies", "sign_in")
+SETTINGS = ("extends", "seed", "start", "frozen", "policies", "measures", "sign_in")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any, NoReturn, TypeVar, get_args
 
@@ -59,6 +59,10 @@ class Place:
     def moment(self, written: Any) -> datetime | None:
         """A moment, or none where none is written. Raises `Misconfigured`."""
         return None if written is None else self.reading(moments.moment, written)
+
+    def duration(self, written: Any) -> timedelta | None:
+        """A duration, or none where none is written. Raises `Misconfigured`."""
+        return None if written is None else self.reading(moments.duration, written)
 
     def reading(self, read: Callable[..., T], *written: Any) -> T:
         """What `read` makes of what is written. Raises `Misconfigured` for its ValueError."""

@@ -11,6 +11,7 @@ from typing import Any
 from partnerauth.emulator import moments
 from partnerauth.emulator.clock import WorldClock
 from partnerauth.emulator.default import contoso
+from partnerauth.emulator.rules.measures import Measures
 from partnerauth.emulator.world import Automatic, Policies, World
 from partnerauth.emulator.worldfile.building import Builder
 from partnerauth.emulator.worldfile.entries import NAMED_BY, SETTINGS, TABLES, SignInEntry
@@ -63,6 +64,7 @@ class _Reader:
                 builder.add(place.convert(table, entry), place)
         builder.finish(self.top)
         self._policies(settings.get("policies", {}), world)
+        self._measures(settings.get("measures", {}), world)
         self._sign_in(settings.get("sign_in"), world)
         return world
 
@@ -115,6 +117,14 @@ class _Reader:
         for name, begins in written.items():
             place.known(name, Policies.FIELDS, "policy")
             setattr(world.policies, name, (place / name).reading(moments.policy, name, begins))
+
+    def _measures(self, written: Any, world: World) -> None:
+        place = self.top / "measures"
+        if not isinstance(written, dict):
+            place.wrong("expected a table")
+        for name, value in written.items():
+            place.known(name, Measures.READ, "measure")
+            setattr(world.measures, name, (place / name).reading(Measures.read, name, value))
 
     def _sign_in(self, written: Any, world: World) -> None:
         if written is None:

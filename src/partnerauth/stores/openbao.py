@@ -1,0 +1,244 @@
+"""OpenBao or HashiCorp Vault as a store: one secret of a KV version 2 engine for each name, its value bare.
+
+Value and tags are one version of the secret, so that one check-and-set covers both: custom metadata has none. It says
+who wrote the secret, for people, and is written once. One version is kept: what was written over is deleted for good.
+
+Sources: OpenBao's API reference, "KV secrets engine, version 2"; `builtin/logical/kv/path_data.go` there (a version
+number starts anew when a secret was deleted for good, so that the moment of its making is part of our version).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hmac import digest
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+from partnerauth.errors import Misconfigured, PartnerAuthError, StoreConflict, StoreFailed, StoreUnwritable
+from partnerauth.hidden import Hidden
+from partnerauth.messages import Request, Response
+from partnerauth.stores.lock import FileLock
+from partnerauth.stores.store import Entry, conflict, proper
+
+if TYPE_CHECKING:
+    from typing import Self
+
+PROBE = "partnerauth-check"
+WRITER = {"written-by": "partnerauth"}
+SHOWN = ("cloud", "tenant", "client", "user")
+"""The tags that custom metadata shows: they stay the same for a secret's life."""
+LONGEST = 512
+CONFLICT = "check-and-set parameter did not match"
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the secrets lie, and in which namespace; `ca` is a PEM bundle to trust in place of the system's."""
+
+    origin: str
+    mount: str
+    folder: str = ""
+    namespace: str = ""
+    ca: str = ""
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """The address in a setting. Raises `Misconfigured`."""
+        try:
+            parts = urlsplit(text.partition(":")[2])
+            query = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+        except ValueError:
+            raise Misconfigured("the address of the OpenBao store is none", hint=FORM) from None
+        mount, _, folder = parts.path.strip("/").partition("/")
+        if parts.scheme != "https" or not parts.hostname or not mount or "@" in parts.netloc or parts.fragment:
+            raise Misconfigured("the address of the OpenBao store is none, or not https", hint=FORM)
+        if unknown := query.keys() - {"namespace", "ca"}:
+            raise Misconfigured(
+                f"the address of the OpenBao store has an unknown part '{min(unknown)[:20]}'", hint=FORM
+            )
+        return cls(f"https://{parts.netloc}", mount, folder, query.get("namespace", ""), query.get("ca", ""))
+
+
+FORM = "Write openbao:https://HOST:8200/MOUNT/FOLDER?namespace=NAME&ca=/path/ca.pem (folder and query may miss)."
+
+
+@dataclass(frozen=True)
+class Found:
+    """What lies under a name: the entry if it can be read, the version number a write must name, who wrote it."""
+
+    entry: Entry | None
+    number: int
+    ours: bool
+
+
+class OpenBaoStore:
+    """Secrets in one folder of one KV version 2 engine.
+
+    `send` brings a request there, `token` the token for it whenever one is sent (an agent may renew it), `locks` is a
+    directory of ours: the server has no locks, so that they hold on this machine; check-and-set holds everywhere.
+    """
+
+    plain = True
+
+    def __init__(
+        self, address: Address, send: Callable[[Request], Response], token: Callable[[], Hidden], locks: str
+    ) -> None:
+        self._address = address
+        self._send = send
+        self._token = token
+        self._locks = locks
+        self._folder = f"{address.folder}/" if address.folder else ""
+        within = f" in {address.namespace}" if address.namespace else ""
+        self.id = f"{address.origin}/{address.mount}/{self._folder}".rstrip("/") + within
+
+    def read(self, name: str) -> Entry | None:
+        """The current version, whoever wrote it; None where there is none or where it is deleted."""
+        return self._find(proper(name)).entry
+
+    def write(self, name: str, value: Hidden, tags: Mapping[str, str], expected: str | None) -> Entry:
+        """Put `value` there if the version there is `expected` (None: nothing). Raises `StoreConflict`."""
+        name = proper(name)
+        return self._put(name, self._expect(name, expected), value, tags)
+
+    def mark(self, name: str, tags: Mapping[str, str], expected: str) -> Entry:
+        """Put `tags` in place of the tags there, on the same condition; the value stays."""
+        name = proper(name)
+        found = self._expect(name, expected)
+        if found.entry is None:
+            raise conflict(name)
+        return self._put(name, found, found.entry.value, tags)
+
+    def list(self) -> list[Entry]:
+        """Every entry that we wrote, its value hidden away. It takes a request for each."""
+        answer = self._ask("GET", f"metadata/{self._folder}?list=true")
+        names = [name for name in _within(answer, "keys") or () if name != PROBE]
+        found = [self._find(name, strange=False) for name in sorted(names) if name.replace("-", "0").isalnum()]
+        entries = [one.entry for one in found if one.entry is not None and one.ours]
+        return [Entry(entry.name, Hidden(""), entry.version, entry.tags) for entry in entries]
+
+    def forget(self, name: str) -> None:
+        """Delete the secret for good, every version and all that is said of it."""
+        self._ask("DELETE", f"metadata/{self._folder}{proper(name)}")
+
+    def fingerprint(self, value: Hidden) -> str:
+        """128 bits of an HMAC under the store's address: no secret, for a token is too long to be guessed."""
+        return digest(self.id.encode(), value.reveal().encode("utf-8", "surrogatepass"), "sha256")[:16].hex()
+
+    def check(self) -> None:
+        """Make sure, by a secret of its own name, that secrets can be written. Raises `StoreFailed`."""
+        found = self._find(PROBE)
+        try:
+            self._put(PROBE, found, Hidden("nothing secret"), {})
+        except StoreConflict:
+            return  # somebody else could write it just now
+
+    def explain(self) -> Mapping[str, str]:
+        """What this store is and where it lies, for people."""
+        return {
+            "kind": "openbao",
+            "id": self.id,
+            "values": "bare, so that other tools can read them; the server seals them",
+            "locks": self._locks,
+        }
+
+    def lock(self, name: str) -> FileLock:
+        """A new lock of that name on this machine. Other machines are not held off."""
+        return FileLock(self._locks, f"{self.id}\n{name}")
+
+    def _expect(self, name: str, expected: str | None) -> Found:
+        found = self._find(name)
+        if (found.entry.version if found.entry else None) != expected:
+            raise conflict(name)
+        return found
+
+    def _find(self, name: str, *, strange: bool = True) -> Found:
+        """What lies there. With `strange`, raises `StoreFailed` for a secret that holds something else."""
+        answer = self._ask("GET", f"data/{self._folder}{name}")
+        if answer is None:
+            return Found(None, 0, ours=False)
+        metadata, data = _within(answer, "metadata") or {}, _within(answer, "data")
+        try:
+            number, custom = int(metadata["version"]), metadata.get("custom_metadata") or {}
+            ours = custom.get("written-by") == WRITER["written-by"]
+            if data is None:
+                return Found(None, number, ours)
+            tags = {str(key): str(text) for key, text in (data.get("tags") or {}).items()}
+            version = f"{number}.{metadata['created_time']}"
+            return Found(Entry(name, Hidden(str(data["value"])), version, tags), number, ours)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            if not strange:
+                return Found(None, 0, ours=False)
+            raise StoreFailed(
+                f"what lies at {self.id}/{name} has no field 'value'",
+                hint="Another tool wrote it; name another folder.",
+            ) from None
+
+    def _put(self, name: str, found: Found, value: Hidden, tags: Mapping[str, str]) -> Entry:
+        if not found.ours:
+            custom = WRITER | {tag: tags[tag][:LONGEST] for tag in SHOWN if tags.get(tag)}
+            self._ask("POST", f"metadata/{self._folder}{name}", {"max_versions": 1, "custom_metadata": custom})
+        data = {"value": value.reveal(), "tags": dict(tags)}
+        answer = self._ask("POST", f"data/{self._folder}{name}", {"options": {"cas": found.number}, "data": data})
+        number, created = _within(answer, "version"), _within(answer, "created_time")
+        if not isinstance(number, int) or not created:
+            raise StoreFailed(f"{self.id} did not say what became of a write", hint=NO_SUCH_ENGINE)
+        return Entry(name, value, f"{number}.{created}", dict(tags))
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        """The answer's JSON; None where nothing is there. Raises `StoreFailed` and its kinds."""
+        url = f"{self._address.origin}/v1/{self._address.mount}/{path}"
+        headers = [("X-Vault-Token", self._token().reveal()), ("X-Vault-Request", "true")]
+        if self._address.namespace:
+            headers.append(("X-Vault-Namespace", self._address.namespace))
+        request = Request(method, url) if body is None else Request.json(method, url, body)
+        try:
+            response = self._send(request.having(*headers))
+        except PartnerAuthError as error:
+            failure = StoreFailed(f"{self.id} did not answer: {error.message}", hint=error.hint)
+        else:
+            told = _told(response)
+            if response.ok:
+                return told
+            errors = [str(one)[:200] for one in (_within(told, "errors", whole=True) or [])]
+            if response.status == 404 and not errors:
+                return told if _within(told, "metadata") else None
+            failure = self._failure(response, " ".join(errors))
+        raise failure  # out here, so that it does not drag the request along
+
+    def _failure(self, response: Response, said: str) -> StoreFailed:
+        status = response.status
+        if status == 400 and CONFLICT in said:
+            return StoreConflict(f"{self.id} has changed since it was read", status=status)
+        hint = HINTS.get(status, "Look at the server's log and its audit log.")
+        if status in (404, 405):
+            hint = NO_SUCH_ENGINE
+        kind = StoreUnwritable if status == 403 else StoreFailed
+        text = f"{self.id} answered {status} {said}".rstrip()
+        return kind(text, hint=hint, status=status, retry_after=response.retry_after)
+
+
+NO_SUCH_ENGINE = "Check mount and namespace: `bao secrets list`; it must be a KV engine of version 2."
+HINTS = {
+    307: "This server is a standby: name the active one, or a load balancer that does.",
+    400: NO_SUCH_ENGINE,
+    403: "The token is not valid any more, or its policy does not allow this: docs/stores.md has the policy.",
+    429: "Wait, then ask less often; or this server is a standby: name the active one.",
+    472: "This server is a standby: name the active one.",
+    473: "This server is a standby: name the active one.",
+    503: "The server is sealed or in maintenance: `bao status`, then unseal it.",
+}
+
+
+def _told(response: Response) -> Any:
+    try:
+        return response.value() if response.body else {}
+    except ValueError:
+        if response.ok:
+            raise StoreFailed("what answered is no OpenBao or Vault", hint="Check host, port and proxy.") from None
+        return {}
+
+
+def _within(answer: Any, name: str, *, whole: bool = False) -> Any:
+    inner = answer if whole or not isinstance(answer, dict) else answer.get("data")
+    return inner.get(name) if isinstance(inner, dict) else None
