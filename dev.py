@@ -46,7 +46,7 @@ def demo(arguments: list[str]) -> int:
 def test(arguments: list[str]) -> int:
     """The checks, then the tests; `arguments` go to pytest. Everything runs, whatever failed before."""
     make_venv()
-    find_chromium()
+    find_programs()
     checked = check([])
     tested = run("pytest", *arguments)
     return checked or tested
@@ -103,19 +103,25 @@ def make_venv() -> None:
     STAMP.write_text(wanted)
 
 
-def find_chromium() -> None:
-    """See to it that the browser tests find their browser: root on Debian gets it installed, others are told."""
-    if any(shutil.which(name) for name in CHROMIUM):
+def find_programs() -> None:
+    """See to it that the tests find their browser and their database: root on Debian gets them, others are told."""
+    find("chromium", lambda: any(shutil.which(name) for name in CHROMIUM))
+    find("postgresql", lambda: bool(shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb"))))
+
+
+def find(package: str, there: Callable[[], bool]) -> None:
+    """Make sure that what the tests need of a Debian package is `there`; they say what could not run without it."""
+    if there():
         return
     release = Path("/etc/os-release")
     if release.is_file() and "ID=debian" in release.read_text().splitlines() and os.geteuid() == 0:
-        print("Installing Chromium for the browser tests", flush=True)
+        print(f"Installing {package} for the tests", flush=True)
         quietly = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for step in ("apt-get -qq update", "apt-get -qq install --yes --no-install-recommends chromium"):
+        for step in ("apt-get -qq update", f"apt-get -qq install --yes --no-install-recommends {package}"):
             subprocess.run(step.split(), env=quietly, stdout=subprocess.DEVNULL, check=False)
-        if any(shutil.which(name) for name in CHROMIUM):
+        if there():
             return
-    print("MISSING: chromium, so the browser tests cannot run. On Debian: apt-get install chromium", flush=True)
+    print(f"MISSING: {package}, so some tests cannot run. On Debian: apt-get install {package}", flush=True)
 
 
 def announced(command: str) -> int:

@@ -94,7 +94,13 @@ def variables(tmp_path: Path, emulator: Server) -> dict[str, str]:
     }
     programs = Path(sys.executable).parent
     home = {variable: str(tmp_path) for variable in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")}
-    return settings | home | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "120", "NO_COLOR": "1"}
+    quiet = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}  # nobody's own keyring
+    return (
+        settings
+        | home
+        | quiet
+        | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "120", "NO_COLOR": "1"}
+    )
 
 
 @pytest.mark.parametrize("page", TOLD, ids=name)

@@ -24,7 +24,8 @@ ASKING = f"import urllib.request as u; print(u.urlopen({METADATA!r}).status)"
 OWN_NETWORK = (
     "from partnerauth.serving import names; names.enter(own_network=True); from partnerauth.cli import main; main()"
 )
-WITHOUT_RIGHTS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+WITHOUT_RIGHTS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+FIRST_PORT = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 
 
 class Command:
@@ -121,6 +122,8 @@ def test_isolated_there_is_no_other_network(command: Command, namespaces: None) 
 
 @pytest.mark.needs("setpriv")
 def test_without_the_rights_it_is_the_proxy(command: Command) -> None:
+    if FIRST_PORT.exists() and int(FIRST_PORT.read_text()) <= 443:
+        pytest.skip("every port is everybody's here")
     asking = f"import os; print('HTTPS_PROXY' in os.environ); {ASKING}"
 
     done = command.run("run", "--", sys.executable, "-c", asking, before=WITHOUT_RIGHTS)

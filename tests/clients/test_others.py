@@ -62,7 +62,7 @@ def test_a_strict_openid_connect_client_in_node(folder: Path) -> None:
 @pytest.mark.needs("javac")
 @pytest.mark.parametrize("way", [ISOLATED, PROXY], ids=["hosts", "proxy"])
 def test_java(folder: Path, way: list[str]) -> None:
-    program = shutil.copy(HERE / "Asks.java", folder)
+    program = str(shutil.copy(HERE / "Asks.java", folder))
 
     assert inside(folder, way, ["java", program, METADATA, CUSTOMERS]) == "200 200\n401 401\n"
 

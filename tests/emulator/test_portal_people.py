@@ -7,6 +7,7 @@ import pytest
 
 from partnerauth.emulator import totp
 from partnerauth.emulator.default import ADMIN_AGENT, JOHN, PASSWORD, WEB_APP, WEB_APP_SECRET
+from partnerauth.emulator.entra.approvals import waiting
 from partnerauth.emulator.world import Automatic, Person, Role
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Request
@@ -130,6 +131,28 @@ def test_an_authenticator_is_registered_and_its_key_shown_once(visitor: Visitor)
 
     visitor.do(at(visitor, JOHN, "remove-mfa"))
     assert by_password(visitor, JOHN, PASSWORD)["access_token"]
+
+
+def test_a_sign_in_is_approved_on_the_phone(visitor: Visitor) -> None:
+    assert "saved" in visitor.do(at(visitor, JOHN, "methods"), method_push="yes", method_telepathy="yes").text
+    answer = f"/portal/phone/{person(visitor, JOHN).id}/answer"
+    assert "is asked nothing now" in visitor.do(answer, choice="no").text
+    seen = visitor.look(f"/common/oauth2/authorize?client_id={WEB_APP}&response_type=code&scope=openid")
+    for name, typed in (("login", JOHN), ("passwd", PASSWORD)):
+        hidden = {one["name"]: one["value"] for one in seen.all("input") if one.get("type") == "hidden"}
+        step = visitor.post(seen.all("form")[0]["action"].removeprefix(ORIGIN), hidden | {name: typed})
+        seen = Seen(step.body.decode())
+    assert "enter the number shown" in seen.text
+
+    asked = visitor.look("/portal/phone")
+    asked.usable()
+    assert "Are you trying to sign in? Partner Center Access App" in asked.text
+    [question] = waiting(visitor.world, person(visitor, JOHN))
+    assert "Type the number" in visitor.do(answer, choice="yes", number="").text
+    wrong = "11" if question.number != "11" else "12"
+    assert "The page shows another number." in visitor.do(answer, choice="yes", number=wrong).text
+    assert "approved the sign-in" in visitor.do(answer, choice="yes", number=question.number).text
+    assert "Nobody asks it to approve a sign-in now." in visitor.look("/portal/phone").text
 
 
 def test_somebody_is_disabled_revoked_and_deleted(visitor: Visitor) -> None:

@@ -1,5 +1,7 @@
 """Customers, referrals and key vaults, at the portal."""
 
+from datetime import timedelta
+
 import pytest
 
 from partnerauth.emulator.default import NATIVE_APP, WEB_APP
@@ -57,8 +59,6 @@ def test_a_mistaken_customer_is_not_added(visitor: Visitor, name: str, domain: s
 
 
 def test_consents_and_relationships_of_a_customer_are_shown(visitor: Visitor) -> None:
-    from datetime import timedelta
-
     customer = next(iter(visitor.world.customers.values()))
     customer.grants[WEB_APP, "fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd", ""] = {"user_impersonation"}
     visitor.world.relationships["r"] = Relationship(
@@ -73,6 +73,21 @@ def test_consents_and_relationships_of_a_customer_are_shown(visitor: Visitor) ->
     visitor.do(f"{path}/withdraw", app=WEB_APP)
     assert customer.grants == {}
     assert "was not there" in visitor.do(f"{path}/withdraw", app=WEB_APP).text
+
+
+def test_a_relationship_is_approved_as_the_customer_does(visitor: Visitor) -> None:
+    customer = next(iter(visitor.world.customers.values()))
+    asked = Relationship(
+        "r", "For support", customer.id, "P90D", timedelta(days=90), {"Global Reader"}, NOON, NOON, "approvalPending"
+    )
+    visitor.world.relationships["r"] = asked
+    path = f"/portal/customers/{customer.id}"
+    assert "Approve as the customer" in visitor.look(path).text
+
+    assert "approved the relationship For support" in visitor.do(f"{path}/relationships/r/approve").text
+    assert asked.state(NOON) == "active"
+    assert "awaits no approval" in visitor.do(f"{path}/relationships/r/approve").text
+    assert visitor.post(f"{path}/relationships/x/approve").status == 404
 
 
 def test_a_referral_leads_its_life(visitor: Visitor) -> None:

@@ -404,7 +404,12 @@ def test_a_wrong_policy_is_told(story: Story, policy: dict[str, Any], word: str)
 
 
 def test_policies_are_shown_as_they_were_given(story: Story) -> None:
-    given = {"people": [JOHN], "roles": ["global_admin"], "resources": ["graph"], "channels": ["native"]}
+    given: dict[str, Any] = {
+        "people": [JOHN],
+        "roles": ["global_admin"],
+        "resources": ["graph"],
+        "channels": ["native"],
+    }
     story.demand("mfa", "block", sign_in_frequency=3600, begins="2026-02-01T00:00:00Z", **given)
 
     (shown,) = story.control("GET", "/access-policies")

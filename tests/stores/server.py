@@ -27,11 +27,11 @@ def programs() -> Path:
 class PostgreSQL:
     """The server; `url` is the address of its database."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: str | None = None, *, durable: bool = False) -> None:
         self._programs = programs()
-        memory = Path("/dev/shm")
-        base = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
-        self.directory = Path(tempfile.mkdtemp(prefix="partnerauth-pg-", dir=base))
+        self._settings = ("listen_addresses=",) if durable else SETTINGS
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) and not durable else tempfile.gettempdir()
+        self.directory = Path(tempfile.mkdtemp(prefix="partnerauth-pg-", dir=place or memory))
         self.data = self.directory / "data"
         self._user: int | None = None
         if os.geteuid() == 0:
@@ -48,7 +48,7 @@ class PostgreSQL:
 
     def start(self, *settings: str) -> None:
         """Start it, and wait until it answers."""
-        options = " ".join(f"-c {one}" for one in (*SETTINGS, *settings))
+        options = " ".join(f"-c {one}" for one in (*self._settings, *settings))
         log = self.directory / "log"
         self._run("pg_ctl", "-D", self.data, "-l", log, "-w", "-o", f"{options} -k {self.directory}", "start")
 

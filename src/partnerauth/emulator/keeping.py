@@ -92,7 +92,7 @@ def _pairs(value: dict[Any, Any]) -> list[Any]:
     return pairs
 
 
-def _kind(kind: type, content: Any) -> dict[str, Any]:
+def _kind(kind: Any, content: Any) -> dict[str, Any]:
     return {KIND: f"{kind.__module__}:{kind.__qualname__}", CONTENT: content}
 
 

@@ -68,9 +68,7 @@ class Relationship:
 def roles_at(world: World, customer: Customer) -> set[str]:
     """The directory roles that the partner has at a customer now: those of `Customer.gdap`, and of relationships."""
     now = world.now()
-    active = [
-        one for one in world.relationships.values() if one.customer == customer.id and one.state(now) == "active"
-    ]
+    active = [one for one in world.relationships.values() if one.customer == customer.id and one.state(now) == "active"]
     return customer.gdap.union(*(assignment.roles for one in active for assignment in one.assignments.values()))
 
 

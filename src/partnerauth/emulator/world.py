@@ -18,15 +18,38 @@ from typing import Any, NamedTuple
 from partnerauth.emulator.clock import WorldClock
 from partnerauth.emulator.groups import Group
 from partnerauth.emulator.principals import ServicePrincipal
+from partnerauth.emulator.registration import AppCertificate, AppSecret, FederatedCredential, Registration
 from partnerauth.emulator.relationships import Relationship
 from partnerauth.emulator.rules.access import AccessPolicy
 from partnerauth.emulator.rules.causes import Cause
 from partnerauth.emulator.rules.measures import Measures
+from partnerauth.emulator.rules.policies import Policies
 from partnerauth.emulator.snapshot import Snapshot
 from partnerauth.hidden import Hidden
 
 VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 """The first digit of a GUID's fourth part, as RFC 9562 4.1 says."""
+
+__all__ = [
+    "AGENTS",
+    "AppCertificate",
+    "AppSecret",
+    "Automatic",
+    "Customer",
+    "CustomerUser",
+    "FederatedCredential",
+    "Method",
+    "Person",
+    "Policies",
+    "Registration",
+    "Role",
+    "SecretVersion",
+    "Tenant",
+    "Vault",
+    "VaultRole",
+    "VaultSecret",
+    "World",
+]
 
 
 class Role(Enum):
@@ -95,77 +118,6 @@ class Person:
     def name(self) -> str:
         """The display name."""
         return self.display_name or f"{self.given_name} {self.family_name}"
-
-
-@dataclass(slots=True)
-class AppSecret:
-    """A client secret of a registration."""
-
-    id: str
-    value: Hidden
-    ends: datetime | None = None
-    name: str = ""
-    begins: datetime | None = None
-
-
-@dataclass(slots=True)
-class FederatedCredential:
-    """Another issuer's tokens by which a registration proves itself; its keys stand in `World.issuers`."""
-
-    id: str
-    name: str
-    issuer: str
-    subject: str
-    audiences: list[str] = field(default_factory=lambda: ["api://AzureADTokenExchange"])
-
-
-@dataclass(slots=True)
-class AppCertificate:
-    """A certificate of a registration, by its DER bytes; `id` is empty where the bytes shall make it."""
-
-    der: bytes
-    ends: datetime
-    id: str = ""
-    name: str = ""
-
-
-@dataclass(slots=True)
-class Registration:
-    """An app registration in its home tenant.
-
-    `permissions` are the delegated ones: application id of the API → names. `platforms` says for each redirect URI
-    whether it is `web`, `public` or `spa`.
-    """
-
-    id: str
-    name: str
-    tenant: str
-    multi_tenant: bool = False
-    public: bool = False
-    secrets: list[AppSecret] = field(default_factory=list)
-    certificates: list[AppCertificate] = field(default_factory=list)
-    platforms: dict[str, str] = field(default_factory=dict)
-    permissions: dict[str, set[str]] = field(default_factory=dict)
-    id_tokens: bool = True
-    enabled: bool = True
-    in_partner_center: bool = True
-    """Registered in Partner Center's App management, as app-only calls require."""
-    object_id: str = ""
-    """What the directory calls it; empty where the client id shall make it."""
-    application_permissions: dict[str, set[str]] = field(default_factory=dict)
-    """Those that it wants for itself: application id of the API → names."""
-    fallback_public: bool = False
-    """Public where no redirect URI decides (`isFallbackPublicClient`), though it may have a credential."""
-    created: datetime | None = None
-    owner: str = ""
-    """The client id of the application that created it, if one did."""
-    details: dict[str, Any] = field(default_factory=dict)
-    """What Graph shows of it and nobody else looks at."""
-    federated: list[FederatedCredential] = field(default_factory=list)
-    exposes: set[str] = field(default_factory=set)
-    """As an API, at `api://` and its id: the delegated permissions that it offers."""
-    logout_url: str = ""
-    """Where it wants to hear of a sign-out (front-channel logout)."""
 
 
 @dataclass(slots=True)
@@ -288,47 +240,6 @@ class Vault:
     """How long a write is in progress: another of the same secret meanwhile is a conflict."""
     valid_from: datetime | None = None
     """Tokens issued before this moment are answered with a claims challenge."""
-
-
-@dataclass(slots=True)
-class Policies:
-    """Dated facts on the world's clock: each holds from its moment on, and never where that is None."""
-
-    mfa_at_the_apis: datetime | None = None
-    """Partner Center refuses app+user tokens without MFA (401, 900421)."""
-    azure_ad_graph_refused: datetime | None = None
-    """Partner Center refuses the audience `https://graph.windows.net` (401, 900420)."""
-    password_on_common_refused: datetime | None = None
-    """The v1 endpoint refuses the password grant on `/common` (9001023)."""
-    password_grant_refused: datetime | None = None
-    """Security defaults: the password grant is refused for everybody who is not exempt (50076 or 50079)."""
-    nonce_demanded: datetime | None = None
-    """The authorize endpoint refuses `id_token` without a nonce (900144)."""
-    refresh_omits_refresh_token: datetime | None = None
-    """The v1 endpoint answers a refresh without a new refresh token, as the 2019 sample shows."""
-    referrals_users_write: datetime | None = None
-    """A Referrals User creates deals, and edits those whose team holds them; before, they only read."""
-    mfa_demanded: datetime | None = None
-    """Entra ID demands a second factor of everybody, always (50076, or 50079 where there is none)."""
-    security_defaults: datetime | None = None
-    """Everybody must have a second factor (50079); administrators and agents must use it every time (50076)."""
-
-    FIELDS = (
-        "mfa_at_the_apis",
-        "azure_ad_graph_refused",
-        "password_on_common_refused",
-        "password_grant_refused",
-        "nonce_demanded",
-        "refresh_omits_refresh_token",
-        "referrals_users_write",
-        "mfa_demanded",
-        "security_defaults",
-    )
-
-    def holds(self, name: str, now: datetime) -> bool:
-        """Whether the policy of that name holds at `now`."""
-        begins: datetime | None = getattr(self, name)
-        return begins is not None and now >= begins
 
 
 @dataclass(slots=True)

@@ -24,12 +24,16 @@ CREATE TABLE partnerauth.header (one boolean PRIMARY KEY DEFAULT true CHECK (one
 CREATE TABLE partnerauth.probe (one boolean PRIMARY KEY DEFAULT true CHECK (one), at timestamptz NOT NULL);
 INSERT INTO partnerauth.probe (at) VALUES (now());
 CREATE TABLE partnerauth.entry (name text COLLATE "C" PRIMARY KEY, version text NOT NULL, tags text NOT NULL,
-    sealed bytea NOT NULL);
-CREATE TABLE partnerauth.shelf (key bytea PRIMARY KEY, ends bigint NOT NULL, sealed bytea NOT NULL);
+    sealed bytea NOT NULL) WITH (fillfactor = 40, toast_tuple_target = 8160);
+CREATE TABLE partnerauth.shelf (key bytea PRIMARY KEY, ends bigint NOT NULL, sealed bytea NOT NULL)
+    WITH (fillfactor = 40, toast_tuple_target = 8160);
+ALTER TABLE partnerauth.entry ALTER COLUMN sealed SET STORAGE EXTERNAL;
+ALTER TABLE partnerauth.shelf ALTER COLUMN sealed SET STORAGE EXTERNAL;
 CREATE INDEX shelf_ends ON partnerauth.shelf (ends);
 """
 STEPS: tuple[LiteralString, ...] = (TABLES,)
-"""What each step does. A step that was released is never changed; the next one is added behind it."""
+"""What each step does. What is sealed cannot be compressed, and a row of 2 kB is kept whole and updated in its page, so
+that a write is one row's write. A step that was released is never changed; the next one is added behind it."""
 
 
 def reached(connection: Connection) -> int:

@@ -43,7 +43,7 @@ def call(service: Service, upn: str = ADMIN_AGENT, *, mfa: bool = True, v2: bool
     return value
 
 
-def passed_on(service: Service, assertion: str, /, *, v2: bool = False, **fields: str) -> dict[str, Any]:
+def passed_on(service: Service, assertion: str, /, *, v2: bool = False, **fields: Any) -> dict[str, Any]:
     asked = {"grant_type": ON_BEHALF_OF, "assertion": assertion, "requested_token_use": "on_behalf_of"}
     asked |= {"scope": f"{PARTNER_CENTER}/.default offline_access"} if v2 else {"resource": PARTNER_CENTER}
     value: dict[str, Any] = (service.v2_token if v2 else service.token)(**asked | fields).value()
@@ -177,7 +177,7 @@ def test_our_client_hands_the_demand_on(service: Service) -> None:
         ({"client_id": NATIVE_APP, "client_secret": ""}, 7000218),
     ],
 )
-def test_how_it_must_be_asked(service: Service, fields: dict[str, str], code: int) -> None:
+def test_how_it_must_be_asked(service: Service, fields: dict[str, Any], code: int) -> None:
     assert passed_on(service, call(service)["access_token"], **fields)["error_codes"] == [code]
 
 

@@ -76,7 +76,7 @@ KEY_ACTION = Html('<button type="submit" class="second" name="choice" value="key
 PUSH = """<p class="who">{upn}</p>
 <h1>Approve sign in request</h1>
 <p>{said}</p>
-<p class="number" aria-label="Number">{number}</p>
+<p class="number">{number}</p>
 {form}"""
 PUSHED = "Open your Authenticator app, and enter the number shown to sign in."
 DENIED = "We didn't hear from you, or you denied the request."

@@ -92,7 +92,7 @@ def _add_certificate(ask: Ask) -> Outcome:
     if form.wrong or certificate is None:
         return _page(ask, upload=form)
     app.certificates.append(certificate)
-    announce(ask.world, "certificate", app.id, thumbprint(certificate))
+    announce(ask.world, "certificate", app.id, hashlib.sha256(certificate.der).hexdigest())
     return Done(at(app, TAB), "The certificate was added.")
 
 

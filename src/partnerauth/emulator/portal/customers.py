@@ -8,6 +8,7 @@ from partnerauth.cloud import DOMAIN
 from partnerauth.emulator.portal.ask import Ask, Done, Outcome, Page, Route, nowhere
 from partnerauth.emulator.portal.catalogue import name_of
 from partnerauth.emulator.portal.form import Form
+from partnerauth.emulator.relationships import approve
 from partnerauth.emulator.world import Customer, CustomerUser
 
 MOST_ROWS = 200
@@ -82,7 +83,7 @@ def _customer(ask: Ask, form: Form | None = None) -> Page:
         "users": list(customer.users.values())[:MOST_ROWS],
         "consents": consents,
         "roles": sorted({*GDAP_ROLES, *customer.gdap}),
-        "relationships": [one for one in ask.world.relationships.values() if one.customer == customer.id],
+        "relationships": [one for one in ask.world.relationships.values() if one.customer in ("", customer.id)],
         "form": form,
     }
     return Page("customer", facts, form.status)
@@ -99,6 +100,17 @@ def _end(ask: Ask) -> Done:
     customer = _found(ask)
     customer.gdap = set()
     return Done(_at(customer), "The relationship was ended: no role is left.")
+
+
+def _approve(ask: Ask) -> Done:
+    customer = _found(ask)
+    try:
+        approved = approve(ask.world, ask.parts["relationship"], customer.id)
+    except KeyError:
+        raise nowhere("relationship") from None
+    except ValueError as wrong:
+        return Done(_at(customer), f"{str(wrong)[:1].upper()}{str(wrong)[1:]}.", warns=True)
+    return Done(_at(customer), f"{customer.name} approved the relationship {approved.name}.")
 
 
 def _add_user(ask: Ask) -> Outcome:
@@ -143,6 +155,7 @@ ROUTES = (
     Route("GET", "/portal/customers/{customer}", _customer),
     Route("POST", "/portal/customers/{customer}/roles", _change_roles),
     Route("POST", "/portal/customers/{customer}/end", _end),
+    Route("POST", "/portal/customers/{customer}/relationships/{relationship}/approve", _approve),
     Route("POST", "/portal/customers/{customer}/users", _add_user),
     Route("POST", "/portal/customers/{customer}/users/{user}/switch", _switch_user),
     Route("POST", "/portal/customers/{customer}/withdraw", _withdraw),

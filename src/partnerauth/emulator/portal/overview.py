@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from partnerauth.emulator.control.people import PersonView, Phone
 from partnerauth.emulator.control.route import Emulated
 from partnerauth.emulator.entra.ledger import Ledger
 from partnerauth.emulator.journal import Entry
@@ -79,18 +76,7 @@ def _steps(world: World) -> list[tuple[bool, str, str, str]]:
     ]
 
 
-def _phones(ask: Ask) -> Page:
-    world, now = ask.world, ask.world.now()
-    shown: list[tuple[PersonView, Any]] = [
-        (PersonView.of(tenant, person), Phone.of(person, now)) for tenant, person in world.people()
-    ]
-    shown.sort(key=lambda one: one[1] is None)
-    left = min((phone.seconds_left for _, phone in shown if phone), default=0)
-    return Page("phone", {"phones": shown, "left": left}, refresh=0 if world.clock.frozen else left)
-
-
 ROUTES = (
     Route("GET", "/", _overview),
     Route("GET", "/portal", _overview),
-    Route("GET", "/portal/phone", _phones),
 )

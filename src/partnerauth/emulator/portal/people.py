@@ -16,7 +16,7 @@ from partnerauth.emulator.entra.revocation import new_password, revoke
 from partnerauth.emulator.portal.ask import Ask, Done, Outcome, Page, Route, nowhere
 from partnerauth.emulator.portal.form import Form
 from partnerauth.emulator.rules.causes import Cause
-from partnerauth.emulator.world import Person, Role, Tenant, World
+from partnerauth.emulator.world import Method, Person, Role, Tenant, World
 from partnerauth.hidden import Hidden
 
 MOST_ROWS = 200
@@ -46,6 +46,11 @@ ROLES: tuple[tuple[str, tuple[tuple[Role, str, str], ...]], ...] = (
     ),
 )
 """The roles, as the page groups them: what each is called, and what it lets one do."""
+METHODS = {
+    Method.PUSH: ("Approval on the phone", "The phone asks for the number that the sign-in page shows."),
+    Method.SECURITY_KEY: ("Security key", "In the place of a password; it counts as two factors."),
+    Method.EXTERNAL: ("Another company's factor", "What a Conditional Access policy may demand besides."),
+}
 ROLE_NAMES = {role.value: title for _, roles in ROLES for role, title, _ in roles}
 
 
@@ -130,6 +135,8 @@ def _person(ask: Ask) -> Page:
         "person": person,
         "tenant": tenant,
         "form": Form(usual={f"role_{role.value}": "yes" for role in person.roles}),
+        "methods": Form(usual={f"method_{method.value}": "yes" for method in person.methods}),
+        "method_words": METHODS,
         "role_groups": ROLES,
         "role_names": ROLE_NAMES,
         "sign_ins": log[:LAST_SIGN_INS],
@@ -172,9 +179,16 @@ def _register_mfa(ask: Ask) -> Done:
 def _remove_mfa(ask: Ask) -> Done:
     _, person = found(ask)
     person.totp = None
-    if ask.world.automatic and ask.world.automatic.upn == person.upn:
+    if not person.second_factor and ask.world.automatic and ask.world.automatic.upn == person.upn:
         ask.world.automatic.mfa = False
-    return _told(person, f"{person.name} has no second factor any more.")
+    return _told(person, f"{person.name} has no authenticator any more.")
+
+
+def _change_methods(ask: Ask) -> Done:
+    _, person = found(ask)
+    form = Form(ask.fields)
+    person.methods = {method for method in Method if form.ticked(f"method_{method.value}")}
+    return _told(person, f"How {person.name} can prove themselves was saved.")
 
 
 def _revoke(ask: Ask) -> Done:
@@ -199,6 +213,8 @@ def _delete(ask: Ask) -> Done:
     tenant, person = found(ask)
     world = ask.world
     del tenant.people[person.id]
+    for group in tenant.groups.values():
+        group.members = [member for member in group.members if member != person.id]
     for key in [key for key in tenant.grants if key[2] == person.id]:
         del tenant.grants[key]
     if world.automatic and world.automatic.upn == person.upn:
@@ -219,6 +235,7 @@ ROUTES = (
     Route("POST", "/portal/people/{person}/reset-password", _reset_password),
     Route("POST", "/portal/people/{person}/register-mfa", _register_mfa),
     Route("POST", "/portal/people/{person}/remove-mfa", _remove_mfa),
+    Route("POST", "/portal/people/{person}/methods", _change_methods),
     Route("POST", "/portal/people/{person}/revoke", _revoke),
     Route("POST", "/portal/people/{person}/disable", _disable),
     Route("POST", "/portal/people/{person}/enable", _enable),

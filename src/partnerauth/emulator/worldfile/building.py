@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import singledispatchmethod
 from typing import Any
-from urllib.parse import urlsplit
 
-from partnerauth.emulator.address import VAULT_HOST, VAULT_SUFFIX
 from partnerauth.emulator.default import referral
 from partnerauth.emulator.groups import AGENTS, Group
 from partnerauth.emulator.principals import ServicePrincipal, made_id
 from partnerauth.emulator.relationships import AccessAssignment, Relationship, lasting
 from partnerauth.emulator.rules.causes import Cause
 from partnerauth.emulator.world import (
-    AppCertificate,
-    AppSecret,
     Customer,
     CustomerUser,
-    FederatedCredential,
     Method,
     Person,
-    Registration,
     Role,
-    SecretVersion,
     Tenant,
-    Vault,
-    VaultRole,
-    VaultSecret,
-    World,
 )
 from partnerauth.emulator.worldfile import entries
 from partnerauth.emulator.worldfile.access import policy_of
+from partnerauth.emulator.worldfile.applications import Applications
 from partnerauth.emulator.worldfile.entry import Place
-from partnerauth.emulator.worldfile.names import Names, made
+from partnerauth.emulator.worldfile.names import made
+from partnerauth.emulator.worldfile.vaults import Vaults
 from partnerauth.hidden import Hidden
 
 ROLES = {role.value: role for role in Role}
@@ -44,16 +34,12 @@ CAUSES = {cause.value: cause for cause in Cause}
 DEVICES = ("", "managed", "compliant")
 
 
-class Builder(Names):
+class Builder(Applications, Vaults):
     """Adds entries to a world, list by list, in the order of `entries.TABLES`.
 
     `pem_at` gives the text of a PEM file by its path. An id that the file leaves out is made of the name beside it, so
     that it stays the same from one reading to the next. Raises `Misconfigured` where an entry is wrong.
     """
-
-    def __init__(self, world: World, pem_at: Callable[[str], str]) -> None:
-        super().__init__(world)
-        self._pem_at = pem_at
 
     @singledispatchmethod
     def add(self, entry: entries.Entry, place: Place) -> None:
@@ -126,72 +112,11 @@ class Builder(Names):
 
     @add.register
     def _registration(self, entry: entries.RegistrationEntry, place: Place) -> None:
-        tenant = self._tenant_named(entry.tenant, place)
-        platforms: dict[str, str] = {}
-        for platform in entries.RedirectEntry.__struct_fields__:
-            for number, address in enumerate(getattr(entry.redirects, platform)):
-                there = place / "redirects" / platform / number
-                if not there.reading(urlsplit, address).scheme:
-                    there.wrong("expected a whole address, such as https://localhost:44395/")
-                if address in platforms:
-                    there.wrong(f"this address is there already, for {platforms[address]}")
-                platforms[address] = platform
-        permissions = {self._api(api, place / "permissions"): set(names) for api, names in entry.permissions.items()}
-        found = self._id(entry.id, "registration", entry.name, place)
-        secrets = [
-            AppSecret(
-                secret.id or made("secret", f"{found} {number}"),
-                Hidden(secret.value),
-                (place / "secrets" / number / "ends").moment(secret.ends),
-                secret.name,
-                (place / "secrets" / number / "begins").moment(secret.begins),
-            )
-            for number, secret in enumerate(entry.secrets)
-        ]
-        certificates = [
-            self._certificate(certificate, place / "certificates" / number)
-            for number, certificate in enumerate(entry.certificates)
-        ]
-        self._world.registrations[found] = Registration(
-            id=found,
-            name=entry.name,
-            tenant=tenant.id,
-            multi_tenant=entry.multi_tenant,
-            public=entry.public,
-            secrets=secrets,
-            certificates=certificates,
-            platforms=platforms,
-            permissions=permissions,
-            id_tokens=entry.id_tokens,
-            enabled=entry.enabled,
-            in_partner_center=entry.in_partner_center,
-            object_id=(place / "object_id").guid(entry.object_id) if entry.object_id else "",
-            application_permissions={
-                self._api(api, place / "application_permissions"): set(names)
-                for api, names in entry.application_permissions.items()
-            },
-            fallback_public=entry.fallback_public,
-            created=(place / "created").moment(entry.created),
-            owner=entry.owner,
-            details=(place / "details").reading(_details, entry.details),
-            federated=[
-                FederatedCredential(
-                    one.id or made("federated", f"{found} {number}"),
-                    one.name or one.subject,
-                    one.issuer,
-                    one.subject,
-                    list(one.audiences),
-                )
-                for number, one in enumerate(entry.federated)
-            ],
-            exposes=set(entry.exposes),
-            logout_url=entry.logout_url,
-        )
-        if entry.admin_consent:
-            for api, names in permissions.items():
-                tenant.grants[found, api, ""] = set(names)
-            for api, names in self._world.registrations[found].application_permissions.items():
-                tenant.application_grants[found, api] = set(names)
+        self.register(entry, place)
+
+    @add.register
+    def _vault(self, entry: entries.VaultEntry, place: Place) -> None:
+        self.furnish(entry, place)
 
     @add.register
     def _grant(self, entry: entries.GrantEntry, place: Place) -> None:
@@ -222,61 +147,6 @@ class Builder(Names):
                 name, user.upn, user.first_name, user.last_name, user.usage_location, user.active
             )
         self._world.customers[found] = customer
-
-    @add.register
-    def _vault(self, entry: entries.VaultEntry, place: Place) -> None:
-        if not VAULT_HOST.fullmatch(entry.name + VAULT_SUFFIX):
-            (place / "name").wrong("expected 3 to 24 lower-case letters, digits and hyphens")
-        self._once("vault", entry.name, place / "name")
-        tenant = self._tenant_named(entry.tenant, place)
-        allowed = {
-            self._principal(tenant, written, place / "allowed" / number) for number, written in enumerate(entry.allowed)
-        }
-        vault = Vault(
-            entry.name,
-            tenant.id,
-            allowed,
-            retention_days=entry.retention_days,
-            roles={
-                VaultRole(self._principal(tenant, one.principal, place / "roles"), one.role, one.secret)
-                for one in entry.roles
-            },
-            access_policies=None
-            if entry.access_policies is None
-            else {
-                self._principal(tenant, one, place / "access_policies"): set(permissions)
-                for one, permissions in entry.access_policies.items()
-            },
-            purge_protection=entry.purge_protection,
-            limit=entry.limit,
-            retry_after=entry.retry_after,
-            delete_takes=(place / "delete_takes").duration(entry.delete_takes) or timedelta(),
-            write_takes=(place / "write_takes").duration(entry.write_takes) or timedelta(),
-            valid_from=(place / "valid_from").moment(entry.valid_from),
-        )
-        for number, secret in enumerate(entry.secrets):
-            there = place / "secrets" / number
-            self._once(f"secret of {entry.name}", secret.name, there / "name")
-            versions = [
-                self._version(version, f"{entry.name} {secret.name} {place_of}", there / "versions" / place_of)
-                for place_of, version in enumerate(secret.versions)
-            ]
-            vault.secrets[secret.name] = VaultSecret(secret.name, versions, (there / "deleted").moment(secret.deleted))
-        self._world.vaults[entry.name] = vault
-
-    def _version(self, entry: entries.VersionEntry, name: str, place: Place) -> SecretVersion:
-        created = (place / "created").moment(entry.created) or self._world.now()
-        return SecretVersion(
-            id=entry.id or made("version", name).replace("-", ""),
-            value=Hidden(entry.value),
-            created=created,
-            updated=(place / "updated").moment(entry.updated) or created,
-            enabled=entry.enabled,
-            content_type=entry.content_type,
-            tags=entry.tags,
-            not_before=entry.not_before,
-            expires=entry.expires,
-        )
 
     @add.register
     def _group(self, entry: entries.GroupEntry, place: Place) -> None:
@@ -368,48 +238,9 @@ class Builder(Names):
         self._once("referral", found["id"], place / "id")
         self._world.referrals[found["id"]] = found
 
-    def _certificate(self, entry: str | entries.CertificateEntry, place: Place) -> AppCertificate:
-        from cryptography.hazmat.primitives.serialization import Encoding
-        from cryptography.x509 import load_pem_x509_certificate
-
-        pem, ends = (entry, None) if isinstance(entry, str) else (entry.pem, entry.ends)
-        pem = self._pem_text(pem, place)
-        try:
-            certificate = load_pem_x509_certificate(pem.encode())
-        except ValueError:
-            place.wrong("expected a certificate in PEM, or the path of a file with one")
-        der = certificate.public_bytes(Encoding.DER)
-        named = ("", "") if isinstance(entry, str) else (entry.id, entry.name)
-        return AppCertificate(der, (place / "ends").moment(ends) or certificate.not_valid_after_utc, *named)
-
-    def _public_key(self, pem: str, place: Place) -> str:
-        from cryptography.hazmat.primitives.serialization import load_pem_public_key
-
-        pem = self._pem_text(pem, place)
-        try:
-            load_pem_public_key(pem.encode())
-        except ValueError:
-            place.wrong("expected a public key in PEM, or the path of a file with one")
-        return pem
-
-    def _pem_text(self, pem: str, place: Place) -> str:
-        if "-----BEGIN" in pem:
-            return pem
-        try:
-            return self._pem_at(pem)
-        except (OSError, ValueError) as error:
-            place.wrong(f"'{pem[:200]}' cannot be read: {getattr(error, 'strerror', None) or 'no PEM file'}")
-
 
 def _object(text: str) -> dict[str, Any]:
     found = json.loads(text)
     if not isinstance(found, dict) or not isinstance(found.get("id"), str) or not found["id"]:
         raise ValueError("expected a JSON object with an `id`")
-    return found
-
-
-def _details(text: str) -> dict[str, Any]:
-    found = json.loads(text) if text else {}
-    if not isinstance(found, dict):
-        raise ValueError("expected a JSON object")
     return found
