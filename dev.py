@@ -48,7 +48,7 @@ def test(arguments: list[str]) -> int:
     make_venv()
     find_programs()
     checked = check([])
-    tested = run("pytest", *arguments)
+    tested = run("pytest --numprocesses auto", *arguments)
     return checked or tested
 
 

@@ -277,7 +277,7 @@ async def test_work_that_waits_for_other_flows_leaves_them_their_threads() -> No
     lock, heard = threading.Lock(), []
 
     def holding(name: int) -> Flow[None]:
-        yield from work("lock", lock.acquire, waits=True)
+        assert (yield from work("lock", lambda: lock.acquire(timeout=5), waits=True)), "starved"
         try:
             yield from work("write", lambda: heard.append(name))
         finally:

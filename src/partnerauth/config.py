@@ -175,7 +175,7 @@ class Settings:
 
     @cached_property
     def application(self) -> Application:
-        """The application with its credential: a certificate, a federated token, a secret, or none (a public client)."""
+        """The application with its credential: a certificate, a federated token, a secret, or none (public)."""
         from partnerauth.oauth.application import PUBLIC, Application, Certificate, Credential, Federated, Secret
 
         credential: Credential = PUBLIC

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROTATIONS = 1000
 SECONDS = 200
 MEMORY = Path("/dev/shm")
-"""Where files live in memory: what is killed here is processes, not machines, and a busy disk would make few of them."""
+"""Where files live in memory: processes are killed here, not machines, and a busy disk would make few of them."""
 
 
 @dataclass

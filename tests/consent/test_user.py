@@ -1,5 +1,6 @@
 """Spending a consent: rotated before anything is handed out, alive for ninety days, marked by what refuses it."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from partnerauth.cloud import GLOBAL, Api, Resource
+from partnerauth.cloud import GLOBAL, Api
 from partnerauth.consent.consent import FORMAT, State
 from partnerauth.consent.user import STORE_PAUSES
 from partnerauth.emulator.default import ADMIN_AGENT, APPLICATION_IDS, JOHN, NATIVE_APP, TENANT, WEB_APP
@@ -24,6 +25,7 @@ from partnerauth.errors import (
     PartnerAuthError,
     PermissionNeeded,
     StoreCorrupt,
+    StoreFailed,
     StoreUnwritable,
     Tampered,
     Unavailable,
@@ -37,6 +39,7 @@ from partnerauth.oauth.grants import RefreshToken
 from partnerauth.session import AsyncSession, Session
 from partnerauth.stores.file import FileStore
 from partnerauth.stores.key import KeyFile
+from partnerauth.stores.lock import ThreadLock
 from partnerauth.stores.memory import MemoryStore
 from partnerauth.stores.store import Entry, SecretStore
 from tests.consent.partner import (
@@ -610,30 +613,62 @@ def test_two_threads_renewing_at_once_spend_each_token_once(partner: Partner) ->
     assert partner.kept().generation == 16
 
 
-async def test_tasks_for_many_apis_and_customers_all_get_their_tokens(customer: Partner) -> None:
+class Impatient(MemoryStore):
+    """A store whose locks are not waited for longer than some seconds."""
+
+    def lock(self, name: str) -> ThreadLock:
+        """A lock that fails where it is not ours soon."""
+        return ImpatientLock(super().lock(name)._lock)
+
+
+class ImpatientLock(ThreadLock):
+    """The lock of such a store."""
+
+    def acquire(self) -> None:
+        """Soon, or not at all."""
+        if not self._lock.acquire(timeout=5):
+            raise StoreFailed("whoever has the lock is kept from giving it back")
+        self._held = True
+
+
+async def test_tasks_for_many_apis_and_customers_all_get_their_tokens() -> None:
     """More of them than a loop has threads: they queue for the one refresh token, and none starves."""
+    partner = Partner(Impatient())
+    partner.consent()
+    grants = partner.emulator.world.customers[CUSTOMER].grants
+    grants[WEB_APP, APPLICATION_IDS[Api.GRAPH], ""] = {"User.Read", "Directory.Read.All"}
 
     async def send(request: Request) -> Response:
-        return customer.send(request)
+        return partner.send(request)
 
-    session = AsyncSession(send=send, clock=customer.clock)
-    sources = [replace(customer.user, tenant=tenant) for tenant in (TENANT, "contoso.com", "")]
-    targets: list[Resource] = [PARTNER_CENTER, GRAPH, REFERRALS, *(CLOUD.resource(api) for api in (Api.MANAGEMENT,))]
-
-    import asyncio
-
+    session = AsyncSession(send=send, clock=partner.clock)
+    sources = [replace(partner.user, tenant=tenant) for tenant in (TENANT, "contoso.com", "")]
+    targets = [PARTNER_CENTER, GRAPH, REFERRALS, CLOUD.resource(Api.MANAGEMENT)]
     flights = [session.token(source, target) for source in sources for target in targets]
-    flights += [session.token(customer.user.at(CUSTOMER), GRAPH) for _ in range(10)]
-    tokens = await asyncio.wait_for(asyncio.gather(*flights), 30)
+    flights += [session.token(partner.user.at(CUSTOMER), GRAPH) for _ in range(10)]
+
+    tokens = await asyncio.gather(*flights)
 
     assert all(token.access_token for token in tokens)
-    assert len(customer.asked) == len(sources) * len(targets) + 1
+    assert len(partner.asked) == len(sources) * len(targets) + 1
 
 
 # --- what lies in the store
 
 
-def test_a_new_consent_empties_the_durable_shelf(tmp_path: Path) -> None:
+def test_a_new_consent_and_a_forgotten_one_empty_the_durable_shelf(tmp_path: Path) -> None:
+    """Whatever lies there: what the former consent opened is not handed out any more."""
+    store = file_store(tmp_path)
+    partner = Partner(store, shelf=store.shelf)
+    end = partner.clock.now() + timedelta(hours=1)
+    for act in (partner.consent, lambda: partner.run(partner.book.forget(TENANT))):
+        store.shelf.put("any", Hidden("a token"), end, partner.clock.now())
+        act()
+
+        assert store.shelf.get("any", partner.clock.now()) is None
+
+
+def test_after_a_colleagues_consent_tokens_are_the_colleagues(tmp_path: Path) -> None:
     store = file_store(tmp_path)
     partner = Partner(store, shelf=store.shelf)
     partner.consent()

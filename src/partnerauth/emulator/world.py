@@ -27,9 +27,6 @@ from partnerauth.emulator.rules.policies import Policies
 from partnerauth.emulator.snapshot import Snapshot
 from partnerauth.hidden import Hidden
 
-VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
-"""The first digit of a GUID's fourth part, as RFC 9562 4.1 says."""
-
 __all__ = [
     "AGENTS",
     "AppCertificate",
@@ -50,6 +47,9 @@ __all__ = [
     "VaultSecret",
     "World",
 ]
+
+VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
+"""The first digit of a GUID's fourth part, as RFC 9562 4.1 says."""
 
 
 class Role(Enum):
