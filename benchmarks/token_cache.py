@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import random
 import statistics
+import string
 import time
 import tracemalloc
 import uuid
@@ -33,6 +35,7 @@ CLIENT = "00001111-aaaa-2222-bbbb-3333cccc4444"
 RESOURCE = GLOBAL.resource(Api.PARTNER_CENTER)
 SCOPE = "https://api.partnercenter.microsoft.com/.default"
 TOKEN_LENGTH = 1499
+REST = "".join(random.Random(1).choices(string.ascii_letters + string.digits + "-_", k=TOKEN_LENGTH - 9))
 ASKED = 2048
 """So many of the entries are asked for in turn, where there are more than one."""
 
@@ -55,7 +58,7 @@ def answer(number: int) -> dict[str, Any]:
         "expires_in": 3599,
         "ext_expires_in": 3599,
         "resource": RESOURCE.identifier,
-        "access_token": f"{number:09d}".ljust(TOKEN_LENGTH, "t"),
+        "access_token": f"{number:09d}{REST}",
     }
 
 

@@ -382,6 +382,25 @@ def test_an_access_token_of_somebody_else_than_the_id_token_is_refused(partner: 
     assert_nothing_is_stored(partner)
 
 
+def test_two_id_tokens_of_different_people_are_refused(partner: Partner) -> None:
+    """The browser brought one, the token endpoint another; each holds, and both answer the same question."""
+    ticket = partner.ticket()
+    fields = partner.sign_in(ticket)
+    another = partner.sign_in(ticket, JOHN)["id_token"]
+
+    def changed(request: Request, response: Response) -> Response:
+        if not request.path.endswith("/token"):
+            return response
+        return Response.json(200, {**response.value(), "id_token": another})
+
+    partner.change = changed
+
+    with pytest.raises(Tampered, match="speak of different people"):
+        partner.answer(ticket, fields)
+
+    assert_nothing_is_stored(partner)
+
+
 def test_without_a_refresh_token_there_is_no_consent(partner: Partner) -> None:
     ticket = partner.ticket()
     fields = partner.sign_in(ticket)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from partnerauth.errors import Misconfigured, PartnerAuthError, SignInCancelled
+from partnerauth.hidden import Hidden
 from partnerauth.messages import read_form
 
 if TYPE_CHECKING:
@@ -38,13 +39,19 @@ class LoopbackReceiver:
         self._path = parts.path or "/"
         self._fields: queue.Queue[dict[str, str]] = queue.Queue(1)
         self._reply: queue.Queue[bytes] = queue.Queue(1)
+        self._first = threading.Lock()
         self._shown = threading.Event()
+        self._state: Hidden | None = None
         try:
             self._server = _Server((parts.hostname, parts.port or 0), self)
         except OSError as error:
             raise Misconfigured(f"port {parts.port} cannot be listened on ({error.strerror})") from None
         self.redirect_uri = f"http://{parts.hostname}:{self._server.server_port}{parts.path}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+
+    def expect(self, state: Hidden) -> None:
+        """Take no answer but one with this state: any page in the browser may knock here."""
+        self._state = state
 
     def wait(self, seconds: float) -> dict[str, str]:
         """The fields that the browser brought. Raises `SignInCancelled` when it does not come in time."""
@@ -72,10 +79,11 @@ class LoopbackReceiver:
         """Take the fields of the first answer and wait for the page to show; None for anything that is no answer."""
         if path != self._path or not {"code", "error"} & fields.keys():
             return None
-        try:
-            self._fields.put_nowait(fields)
-        except queue.Full:
+        if self._state is not None and Hidden(fields.get("state", "")) != self._state:
             return None
+        if not self._first.acquire(blocking=False):
+            return None
+        self._fields.put(fields)
         return self._reply.get(timeout=120)
 
     def shown(self) -> None:
@@ -108,7 +116,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(urlsplit(self.path).path, self.rfile.read(int(length)).decode("ascii", "replace"))
 
     def _answer(self, path: str, text: str) -> None:
-        if (self.headers.get("Host") or "").rpartition(":")[0] not in LOOPBACK_HOSTS:
+        host = (self.headers.get("Host") or "").partition(":")[0]
+        if host.lower() not in LOOPBACK_HOSTS:  # a stranger's name may lead here too (DNS rebinding)
             self._send(421, b"")
             return
         try:

@@ -126,6 +126,7 @@ def _loopback(settings: Settings, first: FirstConsent, facts: dict[str, str], pr
 
     with LoopbackReceiver(settings.get("redirect_uri", "http://localhost")) as receiver:
         ticket = _ticket(settings, receiver.redirect_uri, facts)
+        receiver.expect(ticket.state)
         link = ticket.request(_asked(first), response_mode="form_post", prompt=prompt).to(ticket.authority)
         if opened:
             _open(link)

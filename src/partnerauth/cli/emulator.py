@@ -107,7 +107,8 @@ def _greeting(facts: dict[str, str]) -> str:
         f"The emulator is ready at {facts['url']} (open it in a browser: it is the portal).\n"
         f"  control API   {facts['control']}\n"
         f"  to trust it   export PARTNERAUTH_CA={facts['ca']}\n"
-        f"  to use it     export PARTNERAUTH_CLOUD={facts['url']}"
+        f"  to use it     export PARTNERAUTH_CLOUD={facts['url']}\n"
+        "  its clock     export PARTNERAUTH_CLOCK=emulator"
     )
 
 
