@@ -32,7 +32,7 @@ secrets = st.text(min_size=12, max_size=40, alphabet=st.characters(min_codepoint
         and "***" not in text
         and text.strip() == text
         # a part of a field's name, or of the address, is shown with it
-        and not any(text in open_ for open_ in (*FIELDS, TOKEN, "https://localhost/"))
+        and not any(text in open_ for open_ in (*FIELDS, *HEADERS, TOKEN, "https://localhost/"))
     )
 )
 fields = st.sampled_from(FIELDS)

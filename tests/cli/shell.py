@@ -83,6 +83,7 @@ class Shell:
             "HOME": str(self.home),
             "XDG_CONFIG_HOME": str(self.config.parent),
             "XDG_DATA_HOME": str(self.data.parent),
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",  # nobody's own
         }
         python = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
         return {"PATH": os.environ["PATH"], "COLUMNS": "160", **home, **own, **python, **self.variables}

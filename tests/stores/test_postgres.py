@@ -440,6 +440,7 @@ def test_what_is_wrong_with_the_server_is_told_without_the_password(
         "postgresql://localhost/tokens?hostaddr=203.0.113.7&sslmode=allow",
         "postgresql://localhost/tokens?service=other",
         "postgresql://[half/tokens",
+        "postgresql://localhost",
         "postgresql://localhost/tokens?nonsense=1",
     ],
 )
@@ -461,6 +462,17 @@ def test_a_server_elsewhere_is_verified_and_variables_say_nothing(monkeypatch: p
     assert elsewhere["sslrootcert"] == "system"
     assert here["host"] == ""
     assert elsewhere["gssencmode"] == here["gssencmode"] == "disable"
+
+
+def test_variables_of_libpq_lead_nowhere_else(
+    postgres_store: PostgresStore, open_postgres: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = postgres_store.write(NAME, OLD, TAGS, None)
+    elsewhere = {"PGHOST": "203.0.113.7", "PGHOSTADDR": "203.0.113.7", "PGPORT": "1", "PGDATABASE": "other"}
+    for name, value in elsewhere.items():
+        monkeypatch.setenv(name, value)
+
+    assert open_postgres().read(NAME) == written
 
 
 @pytest.mark.needs("openssl")

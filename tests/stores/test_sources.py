@@ -16,7 +16,7 @@ from partnerauth.stores.database import Database
 from partnerauth.stores.file import FileStore
 from partnerauth.stores.key import GivenKey, Key, KeyFile
 from partnerauth.stores.keyring import KeyringKey
-from partnerauth.stores.opening import Means, addressed, key_source, open_store, without_password
+from partnerauth.stores.opening import Means, addressed, key_source, open_store, typed, without_password
 from partnerauth.stores.passphrase import Passphrase, key_of
 from partnerauth.stores.sources import Sources
 from partnerauth.stores.store import KeySource
@@ -334,3 +334,34 @@ def test_a_store_without_a_key_is_never_opened_in_clear(tmp_path: Path, store_pa
             store.write("another", OLD, {}, None)
         store.close()
     assert store_path.read_bytes() == before
+
+
+def test_a_kind_that_the_setting_does_not_name_is_explained(tmp_path: Path, store_path: Path) -> None:
+    vault = GivenKey(Key(bytes(32)))
+    vault.kind = "vault"
+    FileStore(store_path, vault).check()
+
+    told = open_store(Hidden(str(store_path)), key_source("", means(tmp_path)), means(tmp_path)).explain()
+
+    assert told["key"].startswith("vault: ")
+    assert "does not name it" in told["key"]
+    assert FileStore(store_path, KeyFile(tmp_path / "key")).explain()["key"] == "vault, and 'file' is set"
+    assert told["entries"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("said", "new", "right"), [(["one"], False, True), (["a", "a"], True, True), (["a", "b"], True, False)]
+)
+def test_a_new_passphrase_is_typed_twice(
+    monkeypatch: pytest.MonkeyPatch, said: list[str], new: bool, right: bool
+) -> None:
+    first = said[0]
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("getpass.getpass", lambda prompt: said.pop(0))
+
+    if right:
+        assert typed("Passphrase", new) == Hidden(first)
+    else:
+        with pytest.raises(Misconfigured, match="differ"):
+            typed("Passphrase", new)
+    assert said == []

@@ -37,6 +37,8 @@ DEFAULTS = {
     "tcp_user_timeout": "30000",
 }
 """What an address need not say: a server that went away is noticed within a minute."""
+HERE = {"host": "", "hostaddr": "", "port": "5432", "gssencmode": "disable"}
+"""Said always, since libpq looks for what is not said in variables and in a service file."""
 FIRST = (
     "SELECT set_config('statement_timeout', %s, false), set_config('synchronous_commit', "
     "CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, "
@@ -61,8 +63,12 @@ def parameters(address: Hidden) -> dict[str, str]:
         ) from None
     if "service" in found:
         raise Misconfigured("the address of a PostgreSQL store may not name a service", hint="Name host and database.")
-    found = {**DEFAULTS, "gssencmode": "disable", "host": "", **found}
-    hosts = [*found["host"].split(","), *filter(None, found.get("hostaddr", "").split(","))]
+    if not found.get("dbname"):
+        raise Misconfigured(
+            "the address of the PostgreSQL store names no database", hint="Write …/DATABASE behind the host."
+        )
+    found = {**DEFAULTS, **HERE, **found}
+    hosts = [*found["host"].split(","), *filter(None, found["hostaddr"].split(","))]
     if all(_local(host) for host in hosts):
         return found
     if found.setdefault("sslmode", "verify-full") != "verify-full":
@@ -101,8 +107,8 @@ class Connections:
         """The server and the database, for people; without the password."""
         known = self.parameters
         user = f"{known['user']}@" if known.get("user") else ""
-        host = known["host"] or known.get("hostaddr") or "this machine"
-        port = f":{known['port']}" if known.get("port") else ""
+        host = known["host"] or known["hostaddr"] or "this machine"
+        port = f":{known['port']}" if known["port"] != HERE["port"] else ""
         return f"postgresql://{user}{host}{port}/{known.get('dbname', '')}"
 
     def ask(self, action: Callable[[Connection], T], *, again: bool = True) -> T:

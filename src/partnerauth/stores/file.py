@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from partnerauth.errors import StoreFailed
 from partnerauth.stores.database import JOURNAL, SCHEMA, Database, Opened
+from partnerauth.stores.header import key_told
 from partnerauth.stores.lock import FileLock
 from partnerauth.stores.seal import Broken
 from partnerauth.stores.sealed import Row, as_bytes, closed, opened, resealed, without_value
@@ -150,10 +151,10 @@ class FileStore:
 
     def explain(self) -> Mapping[str, str]:
         """What this store is and where it lies, for people; nothing secret. Never raises."""
+        key = self._database.key
         facts = {
             "kind": "file",
             "path": self._database.path,
-            "key": f"{self._database.key.kind}: {self._database.key.where}",
             "schema": str(SCHEMA),
             "sqlite": f"{sqlite3.sqlite_version}, journal {JOURNAL}",
         }
@@ -161,11 +162,9 @@ class FileStore:
             header = self._database.peek()
             entries, tokens = self._database.counts()
         except StoreFailed as error:
-            return {**facts, "state": error.message}
-        source = self._database.key.of(header.key_kind)
-        facts["key"] = f"{header.key_kind}: {source.where if source.kind == header.key_kind else 'another kind is set'}"
-        facts |= {"id": header.store, "key id": header.key_id, "generation": str(header.generation)}
-        return {**facts, "entries": str(entries), "access tokens": str(tokens)}
+            return {**facts, "key": key_told(key), "state": error.message}
+        facts |= {"key": key_told(key, header.key_kind), "key id": header.key_id, "id": header.store}
+        return {**facts, "generation": str(header.generation), "entries": str(entries), "access tokens": str(tokens)}
 
     def lock(self, name: str) -> FileLock:
         """A new lock of that name, in a directory beside the file."""

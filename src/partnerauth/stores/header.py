@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from partnerauth.errors import StoreCorrupt, StoreKeyWrong
+from partnerauth.errors import PartnerAuthError, StoreCorrupt, StoreKeyWrong
 from partnerauth.stores.seal import Broken, Seal, about
 
 TYPE_CHECKING = False
@@ -110,6 +110,17 @@ class Unlocked:
 
     def __repr__(self) -> str:
         return f"<Unlocked {self.header.store}>"
+
+
+def key_told(source: KeySource, kind: str = "") -> str:
+    """Which kind of key a header names, or a new store would have, and where it lies, for people. Never raises."""
+    try:
+        found = source.of(kind) if kind else source
+        if kind and found.kind != kind:
+            return f"{kind}, and '{found.kind}' is set"
+        return f"{found.kind}: {found.where}"
+    except PartnerAuthError as error:
+        return f"{kind or 'none'}: {error.message}"
 
 
 def _bound(store: str, kind: str, key_id: str) -> bytes:

@@ -16,7 +16,7 @@ from partnerauth.errors import PartnerAuthError, StoreCorrupt, StoreFailed
 from partnerauth.hidden import Hidden
 from partnerauth.stores.advisory import PostgresLock
 from partnerauth.stores.connections import Connections
-from partnerauth.stores.header import Header, Unlocked
+from partnerauth.stores.header import Header, Unlocked, key_told
 from partnerauth.stores.schema import STEPS, prepare, reached
 from partnerauth.stores.seal import Broken
 from partnerauth.stores.sealed import Row, as_bytes, closed, opened, resealed, without_value
@@ -148,18 +148,16 @@ class PostgresStore:
 
     def explain(self) -> Mapping[str, str]:
         """What this store is and where it lies, for people; nothing secret. Never raises."""
-        facts = {"kind": "postgres", "key": f"{self.key.kind}: {self.key.where}", "schema": str(len(STEPS))}
+        facts = {"kind": "postgres", "schema": str(len(STEPS))}
         try:
             facts["server"] = self._connections.where
             version, ssl, header, entries, shelved = self.ask(_facts)
         except PartnerAuthError as error:
-            return {**facts, "state": error.message}
-        facts |= {"postgresql": version, "tls": ssl}
+            return {**facts, "key": key_told(self.key), "state": error.message}
+        facts |= {"postgresql": version, "tls": ssl, "key": key_told(self.key, header.key_kind if header else "")}
         if header is None:
             return {**facts, "state": "there is no store in this database yet"}
-        source = self.key.of(header.key_kind)
-        facts["key"] = f"{header.key_kind}: {source.where if source.kind == header.key_kind else 'another kind is set'}"
-        facts |= {"id": header.store, "key id": header.key_id, "generation": str(header.generation)}
+        facts |= {"key id": header.key_id, "id": header.store, "generation": str(header.generation)}
         return {**facts, "entries": str(entries), "access tokens": str(shelved)}
 
     def lock(self, name: str) -> PostgresLock:
