@@ -69,7 +69,8 @@ def window(browser: Browser, *, scripts: bool = True) -> Iterator[Page]:
     context = browser.new_context(ignore_https_errors=True, java_script_enabled=scripts)
     page = context.new_page()
     said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
+    # A page that is used before it is whole makes the browser remark on its autofocus.
+    page.on("console", lambda message: said.append(message.text) if "Autofocus" not in message.text else None)
     page.on("pageerror", lambda error: said.append(str(error)))
     page.set_default_timeout(15_000)
     try:
