@@ -1,4 +1,4 @@
-"""Every decision of a simulation, by a seed; noted, so that it can be taken again, or left out where nothing hangs on it.
+"""Every decision of a simulation, by a seed; noted, so that it can be taken again, or left out where it is not needed.
 
 The first possibility is always the simplest one: nothing goes wrong, whoever was at work goes on. Where noted decisions
 come to an end, that is what is decided from there on.
