@@ -37,7 +37,8 @@ from partnerauth.messages import Request, Response
 from partnerauth.oauth.application import Application, Secret
 from partnerauth.oauth.evidence import Mfa, read_access_token
 from partnerauth.oauth.grants import RefreshToken
-from partnerauth.session import AsyncSession, Session
+from partnerauth.oauth.tokens import TokenSet
+from partnerauth.session import LOOK, AsyncSession, Session
 from partnerauth.stores.file import FileStore
 from partnerauth.stores.key import KeyFile
 from partnerauth.stores.lock import ThreadLock
@@ -724,6 +725,83 @@ def test_a_new_consent_and_a_forgotten_one_empty_the_durable_shelf(tmp_path: Pat
         act()
 
         assert store.shelf.get("any", partner.clock.now()) is None
+
+
+@pytest.fixture
+def running(partner: Partner) -> tuple[Session, TokenSet]:
+    """A session that has been at work for a while, and the token it uses."""
+    session = Session(send=partner.send, clock=partner.clock)
+    return session, session.token(partner.user, PARTNER_CENTER)
+
+
+def test_a_running_session_looks_whether_the_consent_is_the_same_and_asks_nobody(
+    partner: Partner, running: tuple[Session, TokenSet]
+) -> None:
+    session, token = running
+    for _ in range(5):
+        partner.clock.advance(timedelta(seconds=LOOK))
+        assert session.token(partner.user, PARTNER_CENTER) is token
+
+    assert len(partner.asked) == 1
+
+
+def test_a_colleagues_consent_reaches_a_running_session_within_a_minute(
+    partner: Partner, running: tuple[Session, TokenSet]
+) -> None:
+    """Whichever process it was given in."""
+    session, token = running
+    partner.consent(JOHN, replacing=True)
+    partner.clock.advance(timedelta(seconds=LOOK))
+
+    after = session.token(partner.user, PARTNER_CENTER)
+
+    assert after is not token
+    assert read_access_token(after.access_token).username == JOHN
+
+
+def test_a_forgotten_consent_serves_a_running_session_no_longer_than_a_minute(
+    partner: Partner, running: tuple[Session, TokenSet]
+) -> None:
+    session, _ = running
+    partner.run(partner.book.forget(TENANT))
+    partner.clock.advance(timedelta(seconds=LOOK))
+
+    for _ in range(2):
+        with pytest.raises(NoConsent):
+            session.token(partner.user, PARTNER_CENTER)
+
+
+async def test_tasks_look_too(partner: Partner) -> None:
+    async def send(request: Request) -> Response:
+        return partner.send(request)
+
+    session = AsyncSession(send=send, clock=partner.clock)
+    token = await session.token(partner.user, PARTNER_CENTER)
+    partner.clock.advance(timedelta(seconds=LOOK))
+    assert await session.token(partner.user, PARTNER_CENTER) is token
+
+    partner.run(partner.book.forget(TENANT))
+    partner.clock.advance(timedelta(seconds=LOOK))
+    with pytest.raises(NoConsent):
+        await session.token(partner.user, PARTNER_CENTER)
+
+
+def test_a_token_in_use_outlives_a_store_that_cannot_be_read(
+    partner: Partner, running: tuple[Session, TokenSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, token = running
+
+    def read(*_: object) -> None:
+        raise StoreFailed("the disk is gone")
+
+    monkeypatch.setattr(type(partner.store), "read", read)
+    for _ in range(3):
+        partner.clock.advance(timedelta(seconds=LOOK))
+        assert session.token(partner.user, PARTNER_CENTER) is token
+
+    partner.clock.advance(timedelta(hours=2))
+    with pytest.raises(StoreFailed):
+        session.token(partner.user, PARTNER_CENTER)
 
 
 def test_after_a_colleagues_consent_tokens_are_the_colleagues(tmp_path: Path) -> None:
