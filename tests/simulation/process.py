@@ -69,7 +69,8 @@ class Act:
     intent: str = ""
     redeemed: list[Redeemed] = field(default_factory=list)
     answered: Redeemed | None = None
-    refused: tuple[str, int] | None = None
+    refusals: dict[str, int] = field(default_factory=dict)
+    """The codes with which tokens were refused."""
     sent: Counter[str] = field(default_factory=Counter)
     store_failed_at: float | None = None
     foreign: bool = False

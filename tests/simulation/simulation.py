@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from partnerauth.consent.consent import FORMAT, Consent
+from partnerauth.consent.consent import Consent, State
 from partnerauth.emulator.default import ADMIN_AGENT, TENANT
 from partnerauth.errors import ConsentLost, NoConsent, Unreachable
 from partnerauth.messages import Request, Response
@@ -153,7 +153,7 @@ class Simulation:
             response = without_refresh_token(response)
         if fate == "absent" and response.ok:
             response = with_claims(response, amr=["pwd"])
-        self.rules.answered(process, token, request, response)
+        self.rules.answered(process, token, request, response, absent=fate == "absent")
         if fate == "dropped":
             raise Unreachable("the answer was lost")
         cut = fate == "malformed" and response.ok
@@ -193,9 +193,7 @@ class Simulation:
             case "revoked":
                 self.place.revoke(self.chance.pick(PEOPLE[TENANT]))
             case "unknown token":
-                entry = self.entry(TENANT)
-                if entry is not None:
-                    self.place.unknown(entry.value)
+                self._unknown_token()
             case "no refresh tokens":
                 policies = self.place.world.policies
                 begins = policies.refresh_omits_refresh_token
@@ -210,6 +208,15 @@ class Simulation:
             case _:
                 self._another_tool()
         self.tell(None, said)
+
+    def _unknown_token(self) -> None:
+        """The sign-in service no longer knows the stored token, and perhaps one or two before it."""
+        entry = self.entry(TENANT)
+        consent = Consent.read(entry) if entry is not None else None
+        if consent is not None:
+            tokens = [consent.refresh_token, *(one.token for one in consent.former)]
+            for token in tokens[: 1 + self.chance.below(4)]:
+                self.place.unknown(token)
 
     def _another_tool(self) -> None:
         """Another tool puts a token of its own where the consent lies; in stores that hold bare values only."""
@@ -264,22 +271,24 @@ class Simulation:
                 raise Broken("end", f"there is no consent, and the last run ended by {_told(result)}")
             self.counts["ends without a consent"] += 1
             return
-        ours = before.tags.get("format") == FORMAT
-        if self.place.lives(before.value):
-            record = self.place.record(before.value)
-            usable = ours or (record is not None and record.who.mfa)
-            if usable and not (isinstance(result, TokenSet) and not result.unsaved):
-                raise Broken("end", f"the stored token lives, and the last run ended by {_told(result)}")
-            if usable:
-                after = self.entry(tenant)
-                kept = Consent.read(after) if after is not None else None
-                if kept is None or kept.state.value != "live" or kept.intent:
-                    raise Broken("end", "after a good end the consent is not live, or an intent stays")
-                self.counts["ends with a token"] += 1
+        had, got = Consent.read(before), isinstance(result, TokenSet) and not result.unsaved
+        token = had.refresh_token if had is not None else before.value
+        record = self.place.record(token)
+        usable = self.place.lives(token) and (had is not None or (record is not None and record.who.mfa))
+        if had is not None and record is None:
+            usable = any(self.place.lives(one.token) for one in had.former)
+        if usable != got:
+            raise Broken("end", f"the stored token is {'good' if usable else 'dead'}; at last: {_told(result)}")
+        if not got:
+            if had is not None and not (isinstance(result, ConsentLost) or getattr(result, "code", 0) in FINAL):
+                raise Broken("end", f"the stored token is dead; at last: {_told(result)}")
+            self.counts["ends with a dead token"] += 1
             return
-        if ours and not (isinstance(result, ConsentLost) or getattr(result, "code", 0) in FINAL):
-            raise Broken("end", f"the stored token is dead, and the last run ended by {_told(result)}")
-        self.counts["ends with a dead token"] += 1
+        after = self.entry(tenant)
+        kept = Consent.read(after) if after is not None else None
+        if kept is None or kept.state is not State.LIVE or kept.intent:
+            raise Broken("end", "after a good end the consent is not live, or an intent stays")
+        self.counts["ends with a token"] += 1
 
     def tell(self, process: Process | None, said: str) -> None:
         """A line of the story."""
@@ -289,7 +298,8 @@ class Simulation:
 
     def _tell_step(self, process: Process) -> None:
         entries = ", ".join(
-            f"{one.tags.get('epoch', 'foreign')[-8:]}/{one.tags.get('generation')} {one.tags.get('state')}"
+            f"{one.tags.get('epoch', one.tags.get('format', 'foreign'))[-8:]}/{one.tags.get('generation')} "
+            f"{one.tags.get('state')}"
             f"{' intent' if one.tags.get('intent') else ''}"
             for one in self.disk.entries.values()
         )
