@@ -56,6 +56,7 @@ class Report:
 def look_at(name: str, seeds: Sequence[int]) -> Report:
     """Simulate these seeds, here."""
     report, kind = Report(), KINDS[name]
+    before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     gc.disable()  # a simulation ends soon
     with repeatable():
@@ -74,7 +75,7 @@ def look_at(name: str, seeds: Sequence[int]) -> Report:
             report.seen.update({what: 1 for what, number in simulation.counts.items() if number})
     gc.enable()
     gc.collect()
-    logging.disable(logging.NOTSET)
+    logging.disable(before)
     return report
 
 

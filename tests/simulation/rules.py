@@ -317,9 +317,7 @@ class Rules:
         if there is not None and not act.clock_moved and there[1] - process.host.clock.now() > NEARLY_OVER:
             raise Broken("flight", "an access token is asked for that lies on the shelf")
 
-    def answered(
-        self, process: Process, token: str, request: Request, response: Response, *, absent: bool
-    ) -> None:
+    def answered(self, process: Process, token: str, request: Request, response: Response, *, absent: bool) -> None:
         """The sign-in service has answered; whoever asked does not know it yet."""
         act = process.act
         assert act is not None
