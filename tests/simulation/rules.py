@@ -116,7 +116,7 @@ class Rules:
             self._marked(act, old, new)
         else:
             self._replaced(act, old, new)
-        self._true(new)
+        self.true(new)
 
     def forgotten(self, process: Process, before: Entry) -> None:
         """An entry was taken away."""
@@ -158,7 +158,7 @@ class Rules:
             raise Broken("7", "a consent was set aside with its earlier tokens, or in another's place")
         self._counts["set aside"] += 1
 
-    def _true(self, consent: Consent) -> None:
+    def true(self, consent: Consent) -> None:
         """What an entry says is what the sign-in service knows."""
         if consent.mfa is not Mfa.SHOWN:
             raise Broken("3", f"the entry's evidence is {consent.mfa.value}")
@@ -234,6 +234,17 @@ class Rules:
         if new.state is not State.LIVE or new.intent:
             raise Broken("8", "a token that was just got lies there as suspended, lost or intended")
         self._counts["rotated"] += 1
+
+    def tagged(self, act: Act, old: Consent, new: Consent, *, strict: bool) -> None:
+        """The tags of a vault's version changed; without `strict` another host may have changed them meanwhile."""
+        if strict:
+            self._marked(act, old, new)
+        elif new.intent:
+            act.meant, act.intent = old.turn, new.intent
+        elif new.state not in (old.state, State.LIVE):
+            refused = act.refusals.get(old.refresh_token.reveal(), 0)
+            if refused and (refused in FINAL) != (new.state is State.LOST):
+                raise Broken("8", f"a token was marked {new.state.value} for {refused}")
 
     def _marked(self, act: Act, old: Consent, new: Consent) -> None:
         """What is said of a token changed, or what is kept beside it."""
@@ -411,7 +422,7 @@ class Rules:
             raise Broken("5", "an access token was handed out unsaved before the store was tried for half a minute")
         if there is not None and there.tags.get("format") == FORMAT:
             left = IDLE_LIFETIME - (process.host.clock.now() - datetime.fromisoformat(there.tags["obtained"]))
-            if left < RESERVE and not act.foreign:
+            if left < RESERVE and not act.foreign and not act.clock_moved:
                 raise Broken("5", "an access token was handed out unsaved although the stored token is about to die")
 
 

@@ -24,6 +24,7 @@ from tests.simulation.process import Act, Host, Process
 from tests.simulation.rules import FINAL, Broken, Rules
 from tests.simulation.stores import FILE, Disk, Kind
 from tests.simulation.tokens import EPOCHS, with_claims
+from tests.simulation.vaultrules import Watcher
 from tests.simulation.weather import JUMPS, PASSING, Weather
 
 MOST_STEPS = 400
@@ -48,10 +49,12 @@ class Simulation:
         EPOCHS.seed(self.seed)
         self.chance = Chance(self.seed, self.given)
         self.place = Place(self.seed)
-        self.disk = Disk(self.kind)
+        self.disk = self._disk()
         self.weather = Weather(self.chance, self.counts)
         self.rules = Rules(self.place, self.disk, self.counts)
+        self.watcher = Watcher(self.rules, self.place)
         number = 1 + self.chance.below(self.kind.hosts)
+        self.watcher.strict = number == 1
         self.hosts = [Host(one, HostClock(self.place.clock)) for one in range(number)]
         self.tenants = (TENANT, NORTHWIND) if self.chance.happens(0.2) else (TENANT,)
         self._born = 5
@@ -80,6 +83,13 @@ class Simulation:
             else:
                 self._step(current)
         self._quiet()
+
+    def _disk(self) -> Disk:
+        if self.kind.conditional:
+            return Disk(self.kind)
+        from tests.simulation.vault import VaultDisk
+
+        return VaultDisk(self.kind, self.place)
 
     def _begin(self) -> None:
         """In the beginning there is a consent, by and large."""
@@ -121,7 +131,7 @@ class Simulation:
         elif process.wakes is not None:
             self.place.clock.advance(timedelta(seconds=process.wakes))
             process.wakes = None
-        over, result = process.go_on(self._answer)
+        over, result = process.go_on(self._answer, self._vault)
         if self.telling:
             self._tell_step(process)
         if over:
@@ -159,6 +169,27 @@ class Simulation:
         cut = fate == "malformed" and response.ok
         self.rules.received(process, token, response, absent=fate == "absent", readable=not cut)
         return Response(200, response.headers, response.body[:100]) if cut else response
+
+    def _vault(self, process: Process, request: Request) -> Response:
+        """What becomes of a request to the vault."""
+        fate, changes = self.weather.vault(), request.method != "GET"
+        trouble = self.disk.trouble
+        if trouble == "down" or fate == "fails":
+            self.rules.store_failed(process)
+            how = 0 if trouble == "down" else self.chance.below(4 if request.method == "PUT" else 3)
+            self.tell(process, f"to this request: {('unreachable', '503', '429', '409')[how]}")
+            if how == 0:
+                raise Unreachable("nobody answered")
+            return Response.json((503, 503, 429, 409)[how], {"error": {"code": "Trouble", "message": "No."}})
+        if changes and trouble and (trouble == "full" or request.method == "PUT"):
+            self.rules.store_failed(process)
+            return Response.json(403, {"error": {"code": "Forbidden", "message": "No."}})
+        response = self.watcher.handle(process, request)
+        if fate == "fails after":
+            self.rules.store_failed(process)
+            self.tell(process, "to this request: dropped")
+            raise Unreachable("the answer was lost")
+        return response
 
     # The world
 
@@ -226,7 +257,7 @@ class Simulation:
         self.rules.born(token)
         self.rules.strange.add(token.reveal())
         name = self.processes[0].book.name(TENANT)
-        self.disk.entries[name] = Entry(name, token, self.disk.version(), {})
+        self.disk.put(name, Entry(name, token, self.disk.version(), {}))
         self.rules.strangers(TENANT)
 
     def entry(self, tenant: str) -> Entry | None:
@@ -261,7 +292,7 @@ class Simulation:
             if process.wakes is not None:
                 self.place.clock.advance(timedelta(seconds=process.wakes))
                 process.wakes = None
-            over, result = process.go_on(self._answer)
+            over, result = process.go_on(self._answer, self._vault)
             if over:
                 self.tell(process, f"ends: {_told(result)}")
                 self.rules.ended(process, result)

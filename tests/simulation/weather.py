@@ -75,6 +75,10 @@ class Weather:
         fate = self._fate(self._stores, 0.1)
         return "fails" if fate and what in READING else fate
 
+    def vault(self) -> str:
+        """What becomes of a request to a vault; a store's operation takes several of them."""
+        return self._fate(self._stores, 0.03)
+
     def event(self) -> str:
         """What happens to the world now; nothing: nothing."""
         return self._fate(self.events, 0.08)
