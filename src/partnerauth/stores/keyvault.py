@@ -77,9 +77,10 @@ class KeyVaultStore:
         _fits(tags)
         there = self._expect(name, expected)
         added, recovered = self._add(name, value, tags, expected)
-        if recovered:
-            self._disable_all(name, but=added)
         rivals = [] if recovered else self._rivals(name, there)
+        foreign = there is not None and rank(there.tags) == rank({})
+        if recovered or (foreign and all(one.version == added for one in rivals)):
+            self._disable_all(name, but=added)  # whatever lay below another tool's version does not count any more
         counts = max((_standing(one) for one in rivals), default=None)
         if counts is not None and counts > (rank(tags), added):
             self._raise(name, counts[1])
@@ -183,6 +184,8 @@ class KeyVaultStore:
                     )
                 )
             except StoreConflict as failure:
+                if failure.code == DELETED and expected is not None:
+                    raise conflict(name) from None  # forgotten since it was read
                 if failure.code == DELETED:
                     recovered = self._recover(name) or recovered
                 elif failure.code not in IN_PASSING and name != PROBE:
