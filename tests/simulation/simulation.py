@@ -313,6 +313,9 @@ class Simulation:
         return there is None or there.person == record.who.person or pending.replacing
 
     def _last(self, process: Process, tenant: str) -> None:
+        if not self.kind.conditional:
+            # The watch sees to it that the version that counts lies on top.
+            self._to_the_end(process, Act("mend", "mend", tenant, process.book.mend(tenant)))
         before = self.entry(tenant)
         result = self._to_the_end(process, spend(process, tenant, PARTNER_CENTER))
         self._judge(before, tenant, result)
