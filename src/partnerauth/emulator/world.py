@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
@@ -274,6 +275,9 @@ class World:
     ledger: dict[str, Any] = field(default_factory=dict, repr=False)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     origin: Callable[[], World] | None = field(default=None, repr=False, compare=False)
+    ids: tuple[str, ...] = field(default_factory=lambda: (_id(),), compare=False)
+    """Which world this is, never by the seed: the id in the tokens that it issues; then those that it had before it was
+    forked, whose tokens it still takes."""
 
     def __post_init__(self) -> None:
         self._random: random.Random = random.SystemRandom() if self.seed is None else random.Random(self.seed)
@@ -282,7 +286,7 @@ class World:
         """Hold what `other` holds, in place: the same clock object, the same lock. All conversations are forgotten."""
         with self.lock:
             for fact in fields(self):
-                if fact.name not in ("clock", "ledger", "lock", "origin"):
+                if fact.name not in ("clock", "ids", "ledger", "lock", "origin"):
                     setattr(self, fact.name, getattr(other, fact.name))
             self.clock.restart(other.clock.ahead, other.now() if other.clock.frozen else None)
             self.ledger.clear()
@@ -297,9 +301,15 @@ class World:
         snapshot.into(self)
 
     def fork(self) -> World:
-        """A second world, equal to this one and from now on independent of it."""
+        """A second world, equal to this one and from now on independent of it.
+
+        Both take the tokens that were issued until now, and neither takes what the other issues from now on.
+        """
         other = World(clock=self.clock.twin(), origin=self.origin)
-        self.snapshot().into(other)
+        with self.lock:
+            self.snapshot().into(other)
+            for world in (self, other):
+                world.ids = (_id(), *world.ids)
         return other
 
     def sequence(self) -> Any:
@@ -355,3 +365,7 @@ class World:
     def partner(self) -> Tenant:
         """The partner's own tenant."""
         return next(tenant for tenant in self.tenants.values() if tenant.partner)
+
+
+def _id() -> str:
+    return str(uuid.uuid4())

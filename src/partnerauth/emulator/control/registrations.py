@@ -15,7 +15,7 @@ from partnerauth.emulator import moments
 from partnerauth.emulator.control.route import Call, Problem, Route
 from partnerauth.emulator.control.things import CertificateView, RegistrationView
 from partnerauth.emulator.entra.directory import directory
-from partnerauth.emulator.entra.issue import MARK
+from partnerauth.emulator.entra.issue import mark
 from partnerauth.emulator.keys import signing_keys
 from partnerauth.emulator.principals import principal, remove
 from partnerauth.emulator.rules.spreading import announce
@@ -214,7 +214,7 @@ def _assertion(call: Call) -> AssertionMade:
         "iat": issued,
         "nbf": issued,
         "exp": int(ends.timestamp()),
-        **MARK,
+        **mark(call.world),
     }
     return AssertionMade(signing_keys().sign(claims))
 

@@ -292,7 +292,7 @@ class Attempt:
         identity = None
         if "openid" in words:
             identity = id_claims(
-                dialect, turn.base, turn.now, who, tenant, person, registration.id, words, nonce=nonce,
+                turn.world, dialect, turn.base, turn.now, who, tenant, person, registration.id, words, nonce=nonce,
                 optional=optional | demand.identity, sid=sid,
             )  # fmt: skip
         scope = tuple(sorted(names)) if self._v1 else self._v2_scope(wanted, names, words)

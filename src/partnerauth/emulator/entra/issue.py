@@ -25,17 +25,15 @@ from partnerauth.emulator.entra.ledger import (
     remember,
 )
 from partnerauth.emulator.entra.permissions import api_of
-from partnerauth.emulator.keys import signing_keys
+from partnerauth.emulator.keys import WORLD, signing_keys
 from partnerauth.emulator.principals import install
 from partnerauth.emulator.world import Person, Registration, Tenant, World
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Response
-from partnerauth.oauth.tokens import BACKDATED, TokenSet
+from partnerauth.oauth.tokens import BACKDATED, EMULATED_CLAIM, TokenSet
 
 PREFIX = "emulated."
 """What codes and refresh tokens of an emulator begin with."""
-MARK = {"xms_emulated": True}
-"""The private claim in every token of an emulator."""
 LIFETIME = timedelta(seconds=3600)
 """Of an id_token; of an access token where the world says nothing else."""
 LONG_LIVED = timedelta(hours=2)
@@ -103,6 +101,11 @@ def lifetime(world: World, *, capable: bool = False) -> timedelta:
     return lasts or LIFETIME + timedelta(seconds=int.from_bytes(world.bytes(4)) % AT_RANDOM)
 
 
+def mark(world: World) -> dict[str, Any]:
+    """The private claims in every token of an emulator: that it is one, and of which world."""
+    return {EMULATED_CLAIM: True, WORLD: world.ids[0]}
+
+
 def v1_issuer(tid: str) -> str:
     """The issuer of version 1.0, whatever address the service was asked at."""
     return STS.format(tid=tid)
@@ -127,7 +130,7 @@ def app_claims(
         "tid": tenant.id,
         "uti": _uti(world),
         "ver": "1.0",
-        **MARK,
+        **mark(world),
     }
 
 
@@ -168,7 +171,7 @@ def user_claims(
         "upn": person.upn,
         "uti": _uti(world),
         "ver": "1.0",
-        **MARK,
+        **mark(world),
     }
     if tenant.id != who.tenant:
         claims["idp"] = v1_issuer(who.tenant)
@@ -180,6 +183,7 @@ def user_claims(
 
 
 def id_claims(
+    world: World,
     dialect: Dialect,
     base: str,
     at: datetime,
@@ -203,7 +207,7 @@ def id_claims(
         "sub": _pairwise(client, person.id),
         "tid": tenant.id,
         "ver": "1.0" if v1 else "2.0",
-        **MARK,
+        **mark(world),
     }
     if v1:
         claims |= {
