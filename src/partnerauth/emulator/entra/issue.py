@@ -164,7 +164,7 @@ def user_claims(
         "name": person.name,
         "oid": person.id,
         "scp": " ".join(sorted(names)),
-        "sub": _pairwise(audience, person.id),
+        "sub": pairwise(audience, person.id),
         "tenant_region_scope": "NA",
         "tid": tenant.id,
         "unique_name": person.upn,
@@ -204,7 +204,7 @@ def id_claims(
         "aud": client,
         "iss": v1_issuer(tenant.id) if v1 else f"{base}/{tenant.id}/v2.0",
         **_times(at),
-        "sub": _pairwise(client, person.id),
+        "sub": pairwise(client, person.id),
         "tid": tenant.id,
         "ver": "1.0" if v1 else "2.0",
         **mark(world),
@@ -235,6 +235,11 @@ def id_claims(
     return claims
 
 
+def pairwise(audience: str, person: str) -> str:
+    """The name of a person for one application or API (`sub`): another one for each."""
+    return _base64url(hashlib.sha256(f"{audience.lower().rstrip('/')}\n{person}".encode()).digest())
+
+
 def login_hint(person: str) -> str:
     """The opaque name of a person by which a later sign-in, or a sign-out, can be told whom it is about."""
     return HINT + _base64url(person.encode())
@@ -248,10 +253,6 @@ def client_info(who: Authentication) -> str:
 def _times(at: datetime, lives: timedelta = LIFETIME) -> dict[str, int]:
     begins = int((at - BACKDATED).timestamp())
     return {"iat": begins, "nbf": begins, "exp": int((at + lives).timestamp())}
-
-
-def _pairwise(audience: str, person: str) -> str:
-    return _base64url(hashlib.sha256(f"{audience.lower().rstrip('/')}\n{person}".encode()).digest())
 
 
 def _uti(world: World) -> str:
