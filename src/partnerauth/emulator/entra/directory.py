@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from partnerauth.cloud import DOMAIN, GUID, SHARED_TENANTS
 from partnerauth.emulator.entra.ledger import Authentication, people
 from partnerauth.emulator.entra.refuse import Denied, shown
-from partnerauth.emulator.principals import principal
+from partnerauth.emulator.principals import lets_in, principal
 from partnerauth.emulator.rules.spreading import known
 from partnerauth.emulator.world import AGENTS, Person, Registration, Role, Tenant, World
 
@@ -120,6 +120,18 @@ def check_principal(world: World, tenant: Tenant, registration: Registration) ->
         raise _disabled(registration)
     if found is None and registration.id in tenant.principals:
         raise Denied(7000229, f"The client application '{registration.id}' is missing service principal in the tenant.")
+
+
+def check_assigned(world: World, tenant: Tenant, registration: Registration, person: Person) -> None:
+    """Raises `Denied` 50105 where the application lets in only people who are assigned to it, and they are not."""
+    if not lets_in(world, tenant, registration.id, person.id):
+        raise Denied(
+            50105,
+            f"Your administrator has configured the application {shown(registration.name)} ('{registration.id}') to"
+            " block users unless they are specifically granted ('assigned') access to the application. The signed in"
+            f" user '{shown(person.upn)}' is blocked because they are not a direct member of a group with access, nor"
+            " had access directly assigned by an administrator.",
+        )
 
 
 def _disabled(registration: Registration) -> Denied:
