@@ -11,8 +11,9 @@ from partnerauth.cloud import DOMAIN, GUID, SHARED_TENANTS
 from partnerauth.emulator.entra.ledger import Authentication, people
 from partnerauth.emulator.entra.refuse import Denied, shown
 from partnerauth.emulator.principals import lets_in, principal
+from partnerauth.emulator.relationships import roles_at
 from partnerauth.emulator.rules.spreading import known
-from partnerauth.emulator.world import AGENTS, Person, Registration, Role, Tenant, World
+from partnerauth.emulator.world import Person, Registration, Tenant, World
 
 CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad"
 """The tenant of all personal accounts; the same as `consumers`."""
@@ -141,7 +142,7 @@ def _disabled(registration: Registration) -> Denied:
 def appearing(world: World, who: Authentication, where: Place) -> tuple[Tenant, Tenant, Person]:
     """The tenant that tokens will be for, the person's home tenant, and the person.
 
-    A partner's agent appears in customers' directories by delegated administration; nobody else but at home.
+    A partner's person appears in a customer's directory while delegated administration gives them a role there.
     Raises `Denied` 50034 for a deleted person, 50057 for a disabled one, 50020 for a foreigner.
     """
     found = people(world, who)
@@ -151,8 +152,8 @@ def appearing(world: World, who: Authentication, where: Place) -> tuple[Tenant, 
     if not person.enabled:
         raise Denied(50057, "The user account is disabled.")
     tenant = where.tenant or home
-    agent = home.partner and (person.roles & AGENTS or Role.GLOBAL_ADMIN in person.roles)
-    if tenant.id != home.id and not (agent and tenant.id in world.customers):
+    customer = world.customers.get(tenant.id) if home.partner else None
+    if tenant.id != home.id and (customer is None or not roles_at(world, customer, person)):
         raise foreigner(person, tenant)
     return tenant, home, person
 
