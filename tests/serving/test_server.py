@@ -18,12 +18,12 @@ from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
 from partnerauth.serving.certificates import Certificates
 from partnerauth.serving.server import Server, bound, serve
+from tests.needs import could_not_run
 
 SCRIPT = """
 import sys, time
 from partnerauth.messages import Response
 from partnerauth.serving.server import Server
-from tests.needs import could_not_run
 
 def handle(request):
     if request.path == "/slow":
