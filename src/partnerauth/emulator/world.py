@@ -49,6 +49,8 @@ __all__ = [
     "World",
 ]
 
+DRAWN = 1024
+"""So many random bytes are drawn ahead."""
 VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 """The first digit of a GUID's fourth part, as RFC 9562 4.1 says."""
 
@@ -281,6 +283,7 @@ class World:
 
     def __post_init__(self) -> None:
         self._random: random.Random = random.SystemRandom() if self.seed is None else random.Random(self.seed)
+        self._drawn, self._process = b"", 0
 
     def become(self, other: World) -> None:
         """Hold what `other` holds, in place: the same clock object, the same lock. All conversations are forgotten."""
@@ -328,7 +331,14 @@ class World:
 
     def bytes(self, count: int) -> bytes:
         """So many random bytes: unforeseeable, or repeatable in a world with a seed."""
-        return self._random.randbytes(count) if self.seed is not None else os.urandom(count)
+        if self.seed is not None:
+            return self._random.randbytes(count)
+        # Drawn ahead: each call of the system lets another thread run, and there are three or more to an answer.
+        with self.lock:
+            if len(self._drawn) < count or self._process != os.getpid():
+                self._drawn, self._process = os.urandom(DRAWN + count), os.getpid()
+            taken, self._drawn = self._drawn[:count], self._drawn[count:]
+        return taken
 
     def happens(self, share: float) -> bool:
         """Whether what happens in this share of all cases happens now; repeatable in a world with a seed."""
