@@ -150,7 +150,9 @@ class Desk:
 
     def _start_page(self, purpose: Purpose, invitation: Invitation | None = None, key: str = "") -> Response:
         apis = invitation.apis if invitation and invitation.apis else tuple(self.apis)
-        tenant = (invitation.tenant if invitation else "") or self.authority.tenant
+        tenant = (
+            invitation.tenant if invitation and invitation.tenant not in ("", self.tenant) else self.authority.tenant
+        )
         facts = {
             "base": urlsplit(self.url).path,
             "purpose": purpose.value,

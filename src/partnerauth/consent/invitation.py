@@ -89,7 +89,7 @@ class Invitation:
         if self.state is State.WITHDRAWN:
             raise InvitationOver("this invitation has been withdrawn")
         if now >= self.ends:
-            raise InvitationOver(f"this invitation ended on {self.ends:%d %B %Y}")
+            raise InvitationOver(f"this invitation ended on {self.ends.day} {self.ends:%B %Y}")
 
     def tags(self) -> dict[str, str]:
         """All of it, as the tags of a store's entry; nothing here is secret."""

@@ -13,6 +13,7 @@ from partnerauth.messages import Headers, Response
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action "
 HEADERS: Headers = (
@@ -63,7 +64,7 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"day": _day, "moment": _moment}
+    found.filters |= {"day": _day, "moment": _moment, "spoken": _spoken}
     return found
 
 
@@ -75,3 +76,13 @@ def _day(text: str) -> str:
 def _moment(text: str) -> str:
     moment = datetime.fromisoformat(text)
     return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+
+
+def _spoken(text: str) -> Markup:
+    """A hint, in which commands stand between backticks."""
+    from markupsafe import Markup, escape
+
+    parts = str(text).split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part) for place, part in enumerate(parts)
+    )
