@@ -451,6 +451,7 @@ def test_it_answers_under_its_own_name_only(guest: Guest, url: str) -> None:
         (Request("DELETE", f"{ORIGIN}/"), 405),
         (Request("POST", f"{ORIGIN}/style.css"), 405),
         (Request("GET", f"{ORIGIN}/?code=secret&state=x"), 400),
+        (Request.form(f"{ORIGIN}/?state=x", {"state": "x"}), 400),
         (Request("GET", f"{ORIGIN}/?a=1&a=2"), 400),
         (Request("GET", f"{ORIGIN}/?a=%FF"), 400),
         (Request("GET", f"{ORIGIN}/?{'a' * 9000}"), 414),

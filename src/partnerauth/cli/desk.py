@@ -58,6 +58,7 @@ def web(
     from partnerauth.session import AsyncSession
 
     try:
+        import partnerauth.carriers.looped  # noqa: F401  # else it would be missed by the first person
         from partnerauth.serving.desk import serve_desk
 
         session = AsyncSession(ca=settings.get("ca") or None, clock=settings.clock)

@@ -107,7 +107,7 @@ def move(
         finally:
             lock.release()
 
-    _results((moved(entry.name) for entry in source.list()), json_)
+    _results((moved(entry.name) for entry in source.list() if _may_lie_in(target, entry)), json_)
 
 
 @store.command(short_help="Write one sealed file with every entry.")
@@ -153,7 +153,7 @@ def restore(settings: Settings, file: str, passphrase_file: str | None, force: b
         finally:
             lock.release()
 
-    _results((restored(entry) for entry in found.entries), json_)
+    _results((restored(entry) for entry in found.entries if _may_lie_in(target, entry)), json_)
 
 
 @store.command(short_help="Go over to another key, while others go on working.")
@@ -236,6 +236,13 @@ def _fault(store: SecretStore, name: str) -> str | None:
     except StoreCorrupt as error:
         return error.message
     return None
+
+
+def _may_lie_in(target: SecretStore, entry: Entry) -> bool:
+    """Whether an entry may go there: the desk's own never go where values lie bare."""
+    from partnerauth.consent import invitation, visit
+
+    return not (target.plain and entry.tags.get("format") in (invitation.FORMAT, visit.FORMAT))
 
 
 def _name_in(target: SecretStore, entry: Entry) -> str:

@@ -95,10 +95,11 @@ class Desk:
             return plain_file(place)
         if place == "":
             _only(request, "GET", "HEAD", "POST")
-            fields = _form(request) if request.method == "POST" else _query(request)
-            if request.method == "POST":
-                return (yield from self._back(request, fields))
-            return (yield from self._first_page(request, fields))
+            if request.method != "POST":
+                return (yield from self._first_page(request, _query(request)))
+            if urlsplit(request.url).query:  # the redirect URI has none
+                raise _wrong_way()
+            return (yield from self._back(request, _form(request)))
         if place == "start":
             _only(request, "POST")
             return (yield from self._start(request, _form(request)))
@@ -140,12 +141,7 @@ class Desk:
                 return (yield from self._received(visit, lambda back: self._administered(back, fields)))
             return (yield from self._received(visit, lambda back: self._consented(back, fields)))
         if {"code", "id_token", "admin_consent"} & fields.keys():
-            raise _Turned(
-                400,
-                "The answer came the wrong way",
-                "What the sign-in page sends must come as a form, and not stand in an address.",
-                "Start again from the beginning.",
-            )
+            raise _wrong_way()
         return self._start_page(Purpose.CONSENT)
 
     def _start_page(self, purpose: Purpose, invitation: Invitation | None = None, key: str = "") -> Response:
@@ -428,6 +424,15 @@ def _kept(kept: Kept, reached: list[Reached]) -> dict[str, Any]:
             {**one.facts(), "name": API_NAMES.get(one.api, one.api), "unasked": one.unasked} for one in reached
         ],
     }
+
+
+def _wrong_way() -> _Turned:
+    return _Turned(
+        400,
+        "The answer came the wrong way",
+        "What the sign-in page sends must come as a form, and not stand in an address.",
+        "Start again from the beginning.",
+    )
 
 
 def _only(request: Request, *methods: str) -> None:
