@@ -16,10 +16,12 @@ from partnerauth.consent.visit import MOST_OF_ONE, MOST_UNINVITED
 from partnerauth.emulator.default import ADMIN_AGENT, JOHN, TENANT, WEB_APP
 from partnerauth.emulator.world import Role
 from partnerauth.errors import Misconfigured, NoConsent, StoreUnwritable
+from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
 from partnerauth.stores.file import FileStore
 from partnerauth.stores.key import KeyFile
 from partnerauth.stores.memory import MemoryStore
+from partnerauth.stores.store import Entry
 from tests.consent.guest import ORIGIN, Guest, desk_of, hidden, said, title
 from tests.consent.partner import REPLY, Partner, refusing
 
@@ -483,7 +485,7 @@ def test_what_is_no_request_of_ours_gets_a_page_that_says_so(guest: Guest, reque
 
 
 class FullStore(MemoryStore):
-    """A store that has no room from a certain moment on."""
+    """A store that has no room for anything new from a certain moment on."""
 
     full = False
 
@@ -491,6 +493,12 @@ class FullStore(MemoryStore):
         """It says so when asked."""
         if self.full:
             raise StoreUnwritable("no space left on device")
+
+    def write(self, name: str, value: Hidden, tags: Mapping[str, str], expected: str | None) -> Entry:
+        """And when something new comes."""
+        if expected is None:
+            self.check()
+        return super().write(name, value, tags, expected)
 
 
 def test_nobody_is_sent_away_while_the_store_cannot_be_written() -> None:
@@ -625,7 +633,32 @@ def test_a_desk_that_dies_while_it_judges_leaves_a_page_that_says_so(partner: Pa
     partner.clock.advance(timedelta(minutes=3))
     page = guest.get(there)
     assert (page.status, title(page)) == (503, "It was interrupted")
+    assert nothing_kept(partner)
     assert title(guest.consent()) == "Consent kept"
+
+
+def test_what_a_desk_left_unjudged_the_next_look_judges(partner: Partner, guest: Guest) -> None:
+    """It died between the sign-in service's answer and the judgement: the person need not sign in again."""
+    fields = partner.browse(guest.start(guest.get(REPLY)))
+
+    def die(request: Request, response: Response) -> Response:
+        if request.path.endswith("/keys"):
+            raise Death
+        return response
+
+    del fields["id_token"]
+    partner.change = die
+    with pytest.raises(Death):
+        guest.bring(fields)
+    partner.change = lambda request, response: response
+    unjudged = nothing_kept(partner)
+    there = guest.bring(fields).header("Location")
+    partner.clock.advance(timedelta(minutes=3))
+    page = guest.get(there)
+
+    assert unjudged
+    assert "What could still be judged has been judged" in said(page)
+    assert partner.kept().username == ADMIN_AGENT
 
 
 def test_two_people_who_consent_at_once(partner: Partner, desk: Desk) -> None:

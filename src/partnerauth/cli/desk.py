@@ -104,6 +104,7 @@ def desk_of(settings: Settings, *, by_invitation: bool) -> Desk:
         [settings.resource(api.value) for api in (Api.PARTNER_CENTER, Api.REFERRALS) if api in settings.cloud.apis],
     )
     settings.store.check()
+    settings.session.run(first.finish())  # what was left unjudged by a crash
     return Desk(
         first=first,
         visits=Visits(settings.desk_store, settings.cloud, application.id, settings.clock),

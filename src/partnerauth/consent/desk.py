@@ -309,11 +309,13 @@ class Desk:
         if visit.stage is Stage.BACK and visit.back_at and self.first.clock.now() - visit.back_at < JUDGING:
             return page("working", {"base": urlsplit(self.url).path}, refresh=REFRESH)
         if visit.stage is Stage.BACK:
+            yield from self.first.finish()
             raise _Turned(
                 503,
                 "It was interrupted",
-                "While your sign-in was looked at, this page was restarted. It is not known whether it was kept.",
-                "Open the link you were given and start again; nothing can happen twice.",
+                "While your sign-in was looked at, this page was restarted. What could still be judged has been judged "
+                "now; whether it was kept is not told here.",
+                "Ask whoever sent you here, or open the link again: nothing can happen twice.",
             )
         raise _Turned(409, "The sign-in is not finished yet", "It goes on in another window.", "Go on there.")
 
