@@ -73,7 +73,14 @@ def test_a_person_consents(partner: Partner, guest: Guest) -> None:
     for text in ("sign in once, with a second factor", TENANT, "Admin agent", "Microsoft Partner Center", WEB_APP):
         assert text in said(first)
     assert (page.status, title(page)) == (200, "Consent kept")
-    for text in (ADMIN_AGENT, TENANT, "MFA shown", "6 September 2026", "Partner Center Referrals opens"):
+    for text in (
+        ADMIN_AGENT,
+        TENANT,
+        "MFA shown",
+        "Roles seen Admin agent, Global Administrator",
+        "6 September 2026",
+        "Partner Center Referrals opens",
+    ):
         assert text in said(page)
     assert partner.kept().username == ADMIN_AGENT
     assert partner.opens(partner.kept().refresh_token)
@@ -257,6 +264,8 @@ def test_a_desk_by_invitation_lets_nobody_else_start(partner: Partner) -> None:
     assert "<form" not in first.body.decode()
     assert guest.press(first).status == 410
     assert guest.get(REPLY + "admin").status == 410
+    granted = bring_back(guest, administrator(partner, guest, guest.invited(purpose=Purpose.ADMIN)))
+    assert "another link" in said(granted)
     assert title(guest.consent(guest.invited())) == "Consent kept"
 
 

@@ -5,7 +5,7 @@ import pytest
 from partnerauth.cloud import CHINA, GLOBAL, Api
 from partnerauth.consent.consent import State
 from partnerauth.consent.grants import read_grants
-from partnerauth.consent.reach import named, reach
+from partnerauth.consent.reach import named, reach, roles_seen
 from partnerauth.emulator.default import APPLICATION_IDS, TENANT, WEB_APP
 from partnerauth.errors import Misconfigured, PartnerAuthError
 from partnerauth.messages import Request, Response
@@ -51,6 +51,7 @@ def test_a_refusal_is_told_and_changes_nothing(partner: Partner, asked: str) -> 
     assert facts["remedy"]
     assert found["graph"].unasked
     assert (partner.kept().state, partner.kept().code) == (State.LIVE, "")
+    assert len(partner.asked) == 2, "one that opens is asked once more where it was not the last anyway"
 
 
 def test_where_nothing_opens_the_consent_says_why(partner: Partner) -> None:
@@ -71,6 +72,23 @@ def test_an_api_that_does_not_answer_is_no_refusal(partner: Partner) -> None:
 
     assert graph.error is not None
     assert center.open
+
+
+def test_roles_are_those_that_graph_names(partner: Partner) -> None:
+    found = partner.run(reach(partner.user, named(partner.cloud, "graph")))
+    roles = partner.run(roles_seen(found, partner.cloud, ("told",)))
+    without = partner.run(roles_seen(found[:0], partner.cloud, ("told",)))
+
+    assert roles == ("told", "Admin agent", "Global Administrator")
+    assert without == ("told",)
+    assert found[0].token.reveal() not in repr(found)
+
+
+def test_where_graph_names_none_there_are_none(partner: Partner) -> None:
+    found = partner.run(reach(partner.user, named(partner.cloud, "graph")))
+    partner.change = lambda request, response: Response(403) if "memberOf" in request.path else response
+
+    assert partner.run(roles_seen(found, partner.cloud)) == ()
 
 
 def test_names() -> None:

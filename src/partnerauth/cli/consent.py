@@ -84,13 +84,13 @@ def consent(settings: Settings, **given: Any) -> None:
         replacing=given["replace"],
         without_mfa=given["allow_no_mfa"],
     )
-    reached = tried(settings, kept)
-    facts = {**described(kept, settings), "apis": [one.facts() for one in reached]}
+    reached, roles = tried(settings, kept)
+    facts = {**described(kept, settings), "roles": list(roles), "apis": [one.facts() for one in reached]}
     if given["json_"]:
         print_json(facts)
         return
     click.echo(f"{click.style('consented', fg='green', bold=True)}: {facts['user']} for tenant {facts['tenant']}")
-    click.echo(f"  MFA {facts['mfa']}, roles seen: {', '.join(facts['roles']) or 'none in the token'}")
+    click.echo(f"  MFA {facts['mfa']}, roles seen: {', '.join(facts['roles']) or 'none'}")
     click.echo(f"  good until {facts['good_until']:%Y-%m-%d} if never used; each renewal adds 90 days")
     for one in reached:
         click.echo(f"  {_line(one)}")
@@ -103,15 +103,16 @@ def _require_no_options(context: click.Context) -> None:
             raise click.UsageError(f"{option.opts[-1]} belongs behind `{context.invoked_subcommand}`.")
 
 
-def tried(settings: Settings, kept: Kept) -> list[Reached]:
-    """What the kept consent opens of the APIs that the settings name."""
-    from partnerauth.consent.reach import reach
+def tried(settings: Settings, kept: Kept) -> tuple[list[Reached], tuple[str, ...]]:
+    """What the kept consent opens of the APIs that the settings name, and the roles that could be seen."""
+    from partnerauth.consent.reach import reach, roles_seen
     from partnerauth.consent.user import AppUser
 
     user = AppUser(
         settings.application, settings.book, kept.consent.tenant, dialect=settings.dialect, clock=settings.clock
     )
-    return settings.session.run(reach(user, settings.reach))
+    reached = settings.session.run(reach(user, settings.reach))
+    return reached, settings.session.run(roles_seen(reached, settings.cloud, kept.evidence.roles))
 
 
 def _line(one: Reached) -> str:

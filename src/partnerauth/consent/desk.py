@@ -23,7 +23,7 @@ from partnerauth.consent.grants import Granted, read_grants
 from partnerauth.consent.invitation import PATH, Invitation, Invitations, Purpose
 from partnerauth.consent.page import FILES, page, plain_file
 from partnerauth.consent.problems import OTHER, told, turned
-from partnerauth.consent.reach import Reached, reach
+from partnerauth.consent.reach import Reached, reach, roles_seen
 from partnerauth.consent.user import AppUser
 from partnerauth.consent.visit import JUDGING, REMEMBERED, Stage, Visit, Visits, mark_of
 from partnerauth.errors import InvitationOver, Misconfigured, PartnerAuthError, SignInCancelled, StoreFailed, Tampered
@@ -173,6 +173,8 @@ class Desk:
                 raise SignInCancelled("this sign-in cannot be begun again", hint="Open the link you were given.")
             if former.invitation:
                 yield from self.invitations.named(former.invitation)
+            else:
+                self._require_invitation(None)
             demanding = former.told.get("page") == "again"
             prompt = "login" if demanding else "select_account" if former.told["again"] == OTHER else ""
             ticket = self._ticket(former.ticket)
@@ -252,7 +254,8 @@ class Desk:
             return (yield from self._refused(visit, spent, error))
         yield from self._settled(spent, kept.consent.username)
         reached = yield from reach(self._user(kept.consent.tenant), self._tried(visit))
-        return _kept(kept, reached)
+        roles = yield from roles_seen(reached, self.authority.cloud, kept.evidence.roles)
+        return _kept(kept, reached, roles)
 
     def _administered(self, visit: Visit, fields: Mapping[str, str]) -> Flow[Mapping[str, Any]]:
         spent: Invitation | None = None
@@ -320,7 +323,7 @@ class Desk:
         raise _Turned(409, "The sign-in is not finished yet", "It goes on in another window.", "Go on there.")
 
     def _shown(self, outcome: Mapping[str, Any], headers: Headers = ()) -> Response:
-        facts = {"mark": "", **outcome, "base": urlsplit(self.url).path}
+        facts = {"mark": "", **outcome, "base": urlsplit(self.url).path, "closed": self.by_invitation}
         shown = page(outcome["page"], facts, status=outcome["status"], forms=self.authority.cloud.sign_in)
         return replace(shown, headers=(*shown.headers, *headers))
 
@@ -409,7 +412,7 @@ class _Turned(Exception):
         self.headers = headers
 
 
-def _kept(kept: Kept, reached: list[Reached]) -> dict[str, Any]:
+def _kept(kept: Kept, reached: list[Reached], roles: tuple[str, ...]) -> dict[str, Any]:
     consent = kept.consent
     return {
         "page": "kept",
@@ -419,7 +422,7 @@ def _kept(kept: Kept, reached: list[Reached]) -> dict[str, Any]:
         "tenant": consent.tenant,
         "person": consent.person,
         "mfa": consent.mfa is Mfa.SHOWN,
-        "roles": list(kept.evidence.roles),
+        "roles": list(roles),
         "consented_at": consent.consented_at.isoformat(),
         "good_until": consent.idle_end.isoformat(),
         "reached": [

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
+from partnerauth.apis.graph.groups import ADMIN_AGENTS, HELPDESK_AGENTS, SALES_AGENTS
+from partnerauth.apis.graph.people import mine
+from partnerauth.apis.graph.roles import TEMPLATES
+from partnerauth.apis.perform import pages
 from partnerauth.cloud import Api, Cloud, Resource
 from partnerauth.consent.first import PERMISSION_MISSING
 from partnerauth.consent.user import AppUser
 from partnerauth.errors import Misconfigured, PartnerAuthError, Refused, Unreadable
 from partnerauth.flow import Flow
+from partnerauth.hidden import Hidden
 from partnerauth.oauth.evidence import read_access_token
 from partnerauth.oauth.refusals import REFUSALS
 from partnerauth.oauth.tokens import TokenSet
 
+AGENTS: Mapping[str, str] = {
+    ADMIN_AGENTS: "Admin agent",
+    HELPDESK_AGENTS: "Helpdesk agent",
+    SALES_AGENTS: "Sales agent",
+}
 USUAL = (Api.PARTNER_CENTER, Api.REFERRALS, Api.GRAPH, Api.MANAGEMENT)
 
 
@@ -24,6 +34,7 @@ class Reached:
     api: str
     permissions: tuple[str, ...] = ()
     error: PartnerAuthError | None = None
+    token: Hidden = field(default=Hidden(""), repr=False)
 
     @property
     def open(self) -> bool:
@@ -68,12 +79,35 @@ def reach(user: AppUser, apis: Mapping[str, Resource]) -> Flow[list[Reached]]:
     return [found[name] for name in apis]
 
 
+def roles_seen(reached: Iterable[Reached], cloud: Cloud, told: tuple[str, ...] = ()) -> Flow[tuple[str, ...]]:
+    """The partner roles and directory roles of the person, as far as they can be seen; `told` are those of the token.
+
+    Partner Center's agents are groups of the directory, and Microsoft Graph names them to whoever may read it; where it
+    does not, there are none more.
+    """
+    graph = next((one for one in reached if one.api == Api.GRAPH.value and one.open), None)
+    if graph is None:
+        return told
+    resource, token = cloud.resource(Api.GRAPH), graph.token
+
+    def bearer() -> Flow[Hidden]:
+        yield from ()
+        return token
+
+    try:
+        members = yield from pages(mine(), resource, bearer)
+    except PartnerAuthError:
+        return told
+    known = {*AGENTS, *TEMPLATES}
+    return (*told, *sorted({AGENTS.get(m.display_name, m.display_name) for m in members if m.display_name in known}))
+
+
 def _tried(user: AppUser, name: str, resource: Resource) -> Flow[Reached]:
     try:
         tokens = yield from user.token(resource)
     except PartnerAuthError as error:
         return Reached(name, error=error)
-    return Reached(name, _permissions(tokens))
+    return Reached(name, _permissions(tokens), token=tokens.access_token)
 
 
 def named(cloud: Cloud, text: str) -> dict[str, Resource]:
