@@ -166,7 +166,7 @@ def window(
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(20_000)
     try:
         yield page
         assert [line for line in said if not any(remark in line for remark in REMARKS)] == []

@@ -12,22 +12,27 @@ from playwright.sync_api import Browser, Page, Playwright, expect
 
 from partnerauth.consent.invitation import Purpose
 from partnerauth.emulator.default import ADMIN_AGENT, JOHN, TENANT, WEB_APP
+from partnerauth.emulator.emulator import Emulator
 from partnerauth.emulator.world import Automatic
 from partnerauth.errors import StoreUnwritable
+from partnerauth.messages import Request, Response
 from partnerauth.oauth.evidence import Mfa
+from partnerauth.serving.server import Server, serve
 from partnerauth.session import Session
 from partnerauth.stores.memory import MemoryStore
-from tests.desk.conftest import House, password, sign_in, window
+from tests.desk.conftest import PATIENCE, SIGN_IN_SITE, House, password, sign_in, window
 from tests.portal.conftest import FLAGS
 
 IMAGES = Path(__file__).resolve().parent.parent.parent / "docs" / "images"
 PHONE = 360
+MILLISECONDS = 20_000
+"""The machine may have much else to do."""
 SOMEBODY = "99990000-0000-4000-8000-000000000009"
 
 
 def heading(page: Page, text: str) -> None:
     """The page has come to this."""
-    expect(page.get_by_role("heading", level=1)).to_have_text(text)
+    expect(page.get_by_role("heading", level=1)).to_have_text(text, timeout=MILLISECONDS)
 
 
 def button(page: Page, text: str) -> None:
@@ -65,6 +70,35 @@ def test_a_colleague_consents_by_an_invitation(house: House, browser: Browser, s
     assert (consent.username, consent.mfa) == (ADMIN_AGENT, Mfa.SHOWN)
     [cookie] = [one for name, one in cookies.items() if name.startswith("__Host-visit-")]
     assert (cookie.get("secure"), cookie.get("httpOnly"), cookie.get("sameSite")) == (True, True, "None")
+
+
+def test_the_way_may_lead_over_the_partners_own_sign_in_service(
+    house: House, browser: Browser, certificates: Path
+) -> None:
+    """A federated partner: Microsoft's page sends the browser on at once, to a host that nobody here can name."""
+    house.world.automatic = Automatic(ADMIN_AGENT, mfa=True)
+    emulator = Emulator(house.world)
+    passed: list[str] = []
+
+    def elsewhere(request: Request) -> Response:
+        passed.append(request.path)
+        back = house.server.url + request.url.removeprefix(request.origin) + "&back=1"
+        return Response(302, (("Location", back),))
+
+    with serve(elsewhere, certificates, patience=PATIENCE) as theirs:
+
+        def federated(request: Request) -> Response:
+            if request.path.endswith("/authorize") and "back" not in request.query:
+                return Response(302, (("Location", theirs.url + request.url.removeprefix(request.origin)),))
+            return emulator.handle(request)
+
+        with Server(federated, certificates, host=SIGN_IN_SITE, patience=PATIENCE, grace=1.0) as server:
+            house.server = server
+            with house.open(), window(browser) as page:
+                page.goto(house.url)
+                button(page, "Sign in and consent")
+                heading(page, "Consent kept")
+    assert passed == ["/contoso.com/oauth2/authorize"]
 
 
 def test_mfa_is_demanded_once_more_and_then_shown(house: House, browser: Browser) -> None:

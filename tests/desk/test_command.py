@@ -22,6 +22,7 @@ from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
 from tests.cli.conftest import place, shell
 from tests.cli.shell import SECONDS, Place, Shell
+from tests.consent.guest import leads_to
 from tests.desk.conftest import free_port
 
 __all__ = ["place", "shell"]
@@ -67,7 +68,7 @@ class Window:
 
     def leave(self, url: str, fields: dict[str, str]) -> str:
         """Press the button; the sign-in link."""
-        return self.send(Request.form(f"{url}start", fields, (("Origin", url.rstrip("/")),))).header("Location")
+        return leads_to(self.send(Request.form(f"{url}start", fields, (("Origin", url.rstrip("/")),))))
 
     def sign_in(self, link: str, url: str) -> dict[str, str]:
         """Sign in; what comes back."""

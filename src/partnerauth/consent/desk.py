@@ -18,11 +18,11 @@ from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from partnerauth.cloud import Authority, Dialect, Resource
-from partnerauth.consent.first import FirstConsent, Kept
+from partnerauth.consent.first import KEPT_FOR_LATER, FirstConsent, Kept
 from partnerauth.consent.grants import Granted, read_grants
 from partnerauth.consent.invitation import PATH, Invitation, Invitations, Purpose
 from partnerauth.consent.page import FILES, page, plain_file
-from partnerauth.consent.problems import OTHER, told, turned
+from partnerauth.consent.problems import OTHER, told, turned, unjudged
 from partnerauth.consent.reach import Reached, reach, roles_seen
 from partnerauth.consent.user import AppUser
 from partnerauth.consent.visit import JUDGING, REMEMBERED, Stage, Visit, Visits, mark_of
@@ -42,7 +42,7 @@ MARK = re.compile(r"[0-9a-f]{32}", re.ASCII)
 MOST_BODY = 65_536
 MOST_ADDRESS = 8_192
 MOST_FIELD = 32_768
-REFRESH = 2
+SOON, AT_ONCE = "2", "0; url="
 COOKIE_LIFE = TICKET_LIFETIME + REMEMBERED
 
 Judge: TypeAlias = Callable[[Visit], Flow[Mapping[str, Any]]]
@@ -206,7 +206,11 @@ class Desk:
         )
 
     def _leave(self, visit: Visit, prompt: str) -> Flow[Response]:
-        """Off to the sign-in page, once it is sure that what comes back can be kept."""
+        """Off to the sign-in page, once it is sure that what comes back can be kept.
+
+        By a page that goes on at once, and not by a redirect: from the sign-in page the way may lead on to the
+        partner's own sign-in service, and browsers hold all redirects of a form against `form-action`.
+        """
         visit = replace(visit, stage=Stage.OUT, back_at=None, told={}, name="", version="")
         if not self.first.book.store.plain:
             yield from work("check the store", self.first.book.store.check)
@@ -219,7 +223,10 @@ class Desk:
             asked = ticket.request(self.first.apis[0], response_mode="form_post", hybrid=hybrid, prompt=prompt)
             link = asked.to(ticket.authority)
         cookie = f"{COOKIE}{visit.mark}={key.reveal()}; Path=/; Max-Age={int(COOKIE_LIFE.total_seconds())}"
-        return _see_other(link, ("Set-Cookie", f"{cookie}; Secure; HttpOnly; SameSite=None"))
+        facts = {"base": urlsplit(self.url).path, "link": link, "sign_in": urlsplit(link).netloc}
+        left = page("leaving", facts, refresh=AT_ONCE + link)
+        set_cookie = ("Set-Cookie", f"{cookie}; Secure; HttpOnly; SameSite=None")
+        return replace(left, headers=(*left.headers, set_cookie))
 
     # --- back
 
@@ -287,7 +294,10 @@ class Desk:
         }
 
     def _refused(self, visit: Visit, spent: Invitation | None, error: PartnerAuthError) -> Flow[Mapping[str, Any]]:
+        """Tell why, and give the invitation back, unless the consent may still come of what was left."""
         log.warning("a visit ended with %s%s", type(error).__name__, f" {error.code}" if error.code else "")
+        if KEPT_FOR_LATER in error.hint:
+            return unjudged(error)
         if spent is not None:
             try:
                 yield from self.invitations.give_back(spent)
@@ -310,7 +320,7 @@ class Desk:
         if visit.stage is Stage.OVER:
             return self._shown({**visit.told, "mark": mark})
         if visit.stage is Stage.BACK and visit.back_at and self.first.clock.now() - visit.back_at < JUDGING:
-            return page("working", {"base": urlsplit(self.url).path}, refresh=REFRESH)
+            return page("working", {"base": urlsplit(self.url).path}, refresh=SOON)
         if visit.stage is Stage.BACK:
             yield from self.first.finish()
             raise _Turned(

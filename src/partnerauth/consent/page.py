@@ -26,15 +26,15 @@ HEADERS: Headers = (
 FILES = {"style.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}
 
 
-def page(name: str, facts: Mapping[str, Any], *, status: int = 200, forms: str = "", refresh: int = 0) -> Response:
+def page(name: str, facts: Mapping[str, Any], *, status: int = 200, forms: str = "", refresh: str = "") -> Response:
     """The page of that name, with these facts. Its forms lead to this desk, and on to the origin `forms`, if any.
 
-    It asks for itself again after `refresh` seconds, if any. Raises `Misconfigured` where the template library is not
-    installed.
+    `refresh` is the header of that name: after how many seconds it goes on by itself, and where to. Raises
+    `Misconfigured` where the template library is not installed.
     """
     text = templates().get_template(f"{name}.html").render(facts)
     targets = f"'self' {forms}".strip() if forms else "'self'"
-    more = (("Refresh", str(refresh)),) if refresh else ()
+    more = (("Refresh", refresh),) if refresh else ()
     # With `no-referrer` browsers would hide the origin of forms, which is looked at.
     own = (("Content-Security-Policy", POLICY + targets), ("Referrer-Policy", "same-origin"))
     headers = (("Content-Type", "text/html; charset=utf-8"), *own, *HEADERS, *more)

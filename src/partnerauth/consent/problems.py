@@ -138,6 +138,12 @@ def told(error: PartnerAuthError, *, demanding: bool = False) -> dict[str, Any]:
     return facts
 
 
+def unjudged(error: PartnerAuthError) -> dict[str, Any]:
+    """The page for a sign-in that could not be judged now and is not lost."""
+    advice = "Nothing more: what you left is looked at as soon as that can be done. Whoever sent you here will know."
+    return told(error) | {"title": "Your sign-in will be looked at later", "advice": advice, "again": NONE}
+
+
 def sentence(text: str) -> str:
     """The text as a sentence of its own."""
     begun = text if "@" in text.partition(" ")[0] else text[:1].upper() + text[1:]
