@@ -51,6 +51,7 @@ HELP = {
     "store_token_file": "A file with the token for OpenBao or Vault.",
     "username": "For --as password.",
     "password_file": "For --as password.",
+    "sign_in_days": "How many days the directory lets a sign-in last, if known.",
     "ca": "A PEM bundle of authorities to trust.",
 }
 
