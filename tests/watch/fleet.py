@@ -7,7 +7,7 @@ from typing import Any
 
 from partnerauth.cloud import Api
 from partnerauth.consent.book import ConsentBook
-from partnerauth.consent.consent import Consent
+from partnerauth.consent.consent import Consent, State
 from partnerauth.consent.first import FirstConsent
 from partnerauth.consent.plan import Plan
 from partnerauth.consent.user import AppUser
@@ -119,6 +119,8 @@ class Fleet:
     store: FailingStore = field(default_factory=FailingStore)
     application: Application = field(default_factory=lambda: Application(WEB_APP, Secret(WEB_APP_SECRET)))
     unreachable: Down = lambda: False
+    unheard: Down = lambda: False
+    """Whether the answer to a request that was worked on gets lost."""
     asked: int = 0
     spent: list[tuple[float, str]] = field(default_factory=list)
 
@@ -153,7 +155,10 @@ class Fleet:
             self.spent.append((self.clock.ticks(), request.path))
         if self.unreachable():
             raise Unreachable("nobody answers")
-        return self.emulator.handle(request)
+        response = self.emulator.handle(request)
+        if self.unheard():
+            raise Unreachable("the answer did not arrive")
+        return response
 
     def run(self, flow: Flow[Any]) -> Any:
         """Run a flow against the emulator; pauses pass on the world's clock."""
@@ -187,6 +192,12 @@ class Fleet:
         """What lies in the store of a tenant."""
         consent: Consent = self.run(self.book.find(tenant_id(number)))
         return consent
+
+    def kept_state(self, number: int = 0) -> State:
+        """The state of what lies there, whether the store is up or not."""
+        entry = MemoryStore.read(self.store, self.book.name(tenant_id(number)))
+        found = Consent.read(entry) if entry is not None else None
+        return found.state if found is not None else State.LOST
 
     def person(self, number: int = 0) -> Person:
         """Who consented."""

@@ -201,8 +201,8 @@ class Watch:
 
     def _finish(self, done: Round, store: StoreFailed | None) -> None:
         waits = [(due.at - now).total_seconds() for due, now in done.looks if due.at is not None]
-        least = STORE_PAUSE if store is not None else SHORTEST_PAUSE
-        done.next = min(max(least, min(waits, default=self.longest_pause)), self.longest_pause)
+        wanted = STORE_PAUSE if store is not None else min(waits, default=self.longest_pause)
+        done.next = min(max(SHORTEST_PAUSE, wanted), self.longest_pause)
         if store is not None:
             self._say("store", error=store.message, hint=store.hint)
         elif self.heartbeat is not None and (self._beaten is None or self.clock.ticks() - self._beaten >= HEARTBEAT):
