@@ -58,11 +58,10 @@ def due_in(
     now: datetime,
     plan: Plan | None = None,
     *,
-    since: datetime | None = None,
     tried: datetime | None = None,
 ) -> timedelta:
     """How long it is until the consent is due."""
-    at = (plan or Plan()).due(consent, now, since=since, tried=tried).at
+    at = (plan or Plan()).due(consent, now, tried=tried).at
     assert at is not None
     return at - now
 
@@ -111,8 +110,10 @@ def test_a_suspended_consent_is_tried_again_soon_then_daily() -> None:
     """It heals by itself; who looks early learns of it early."""
     consent = kept(attempted=NOON + DAY, state=State.SUSPENDED)
 
-    assert due_in(consent, NOON + DAY, since=NOON + DAY) <= HURRY
-    assert due_in(replace(consent, attempted_at=NOON + 2 * DAY), NOON + 2 * DAY, since=NOON + DAY) <= PATIENCE
+    since = replace(consent, since=NOON + DAY)
+
+    assert due_in(since, NOON + DAY) <= HURRY
+    assert due_in(replace(since, attempted_at=NOON + 2 * DAY), NOON + 2 * DAY) <= PATIENCE
     assert due_in(consent, NOON + DAY) <= PATIENCE, "also where nobody knows since when"
 
 
@@ -135,7 +136,7 @@ def test_the_earliest_end_is_predicted() -> None:
 
     assert Plan().ends(consent)[0].why is Why.IDLE
     assert Plan(sign_in_lasts=30 * DAY).ends(consent)[0].at == NOON + 30 * DAY
-    assert Plan(sign_in_lasts=30 * DAY).ends(consent, lasted=20 * DAY)[0].why is Why.HISTORY
+    assert Plan(sign_in_lasts=30 * DAY).ends(replace(consent, lasted=20 * DAY))[0].why is Why.HISTORY
     assert Plan(credential_ends=NOON + 5 * DAY).ends(consent)[0].why is Why.CREDENTIAL
 
 

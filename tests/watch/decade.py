@@ -13,11 +13,11 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from partnerauth.cli.consents import worst
 from partnerauth.consent.consent import IDLE_LIFETIME, Consent, State
-from partnerauth.consent.plan import CHANCES, HURRY, PATIENCE, next_use
+from partnerauth.consent.plan import CHANCES, GOLDEN, HURRY, PATIENCE, Plan, next_use
 from partnerauth.emulator.default import WEB_APP, WEB_APP_SECRET
 from partnerauth.emulator.rules.access import AccessPolicy
 from partnerauth.emulator.world import AppSecret
@@ -123,6 +123,8 @@ class Decade:
     length: float = LENGTH
     figures: Counter[str] = field(default_factory=Counter)
     wronged: list[str] = field(default_factory=list)
+    least_left: float = 90.0
+    judged: set[tuple[int, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         chance = self.chance = random.Random(self.seed)
@@ -185,6 +187,9 @@ class Decade:
         self.figures["days away, watch"] = round(self.watch_off.days)
         self.figures["days with a clock that was wrong"] = round(self.jumps.days)
         self.figures["questions for tokens"] = self.fleet.asked
+        self.figures["expired, could not have been kept"] = self.figures.pop("expired") - len(self.wronged)
+        self.figures["expired, could have been kept"] = len(self.wronged)
+        self.figures["fewest days left at a renewal"] = round(self.least_left)
         self.figures["notices"] = len(self.somebody.notices)
 
     def _pass(self, pause: float, changes: list[tuple[float, Callable[[], None]]]) -> None:
@@ -230,17 +235,15 @@ class Decade:
             if consent is None:
                 continue
             known = self.obtained.get(number)
+            whose = (number, consent.epoch)
             if known is None or known[:2] != (consent.epoch, consent.generation):
                 if known is not None and known[0] == consent.epoch:
                     left = (known[2] + IDLE - self.now) / DAY
                     self.least_left = min(self.least_left, left)
                 self.obtained[number] = (consent.epoch, consent.generation, self.now)
-            elif consent.state is State.LOST and consent.code == "700082" and (number, consent.epoch) not in self.judged:
-                self.judged.add((number, consent.epoch))
+            elif consent.state is State.LOST and consent.code == "700082" and whose not in self.judged:
+                self.judged.add(whose)
                 self._judge(number, known[2])
-
-    least_left: float = 90.0
-    judged: set[tuple[int, str]] = field(default_factory=set)
 
     def _judge(self, number: int, obtained: float) -> None:
         down = self.service | self.store_down | self.store_full | self.watch_off | self.secret_bad
@@ -283,7 +286,8 @@ class Decade:
         ends = self.secret_ends
         return self.fleet.watch(
             self.somebody,
-            credentials=lambda: [CredentialEnd("the application's secret", ends)] if ends else [],
+            plan=Plan(credential_ends=ends),
+            credentials=lambda: [CredentialEnd("the application's secret", ends)],
             longest_pause=DAY,
             store_patience=300.0,
         )
@@ -304,7 +308,11 @@ class Decade:
         }
         return sorted(changes, key=lambda change: change[0])
 
-    secret_ends = None
+    @property
+    def secret_ends(self) -> datetime:
+        """The day on which the application's secret ends, as the settings have it."""
+        ends = next((begin for begin, end in self.secret_bad.spans if end > self.now), self.length + 365 * DAY)
+        return self.fleet.emulator.world.now() + timedelta(seconds=ends - self.now)
 
     def _secrets(self) -> Iterator[Span]:
         """Each year the secret ends, and somebody replaces it some days late."""
@@ -381,7 +389,8 @@ class Planned:
         ill = [Times(often(chance, 0.2, 1, 100)) for _ in range(self.size)]
         parts = [chance.random() for _ in range(self.size)]
         obtained = [chance.uniform(-6, 0) * DAY for _ in range(self.size)]
-        events = [(next_use(at, at, at + IDLE, part), number) for number, (at, part) in enumerate(zip(obtained, parts, strict=True))]
+        begun_with = enumerate(zip(obtained, parts, strict=True))
+        events = [(next_use(at, at, at + IDLE, part), number) for number, (at, part) in begun_with]
         heapq.heapify(events)
         free, least, busiest = 0.0, 90.0, 0.0
         gap = 60.0 / self.per_minute
@@ -411,7 +420,7 @@ class Planned:
                 elif left < least * DAY:
                     least = left / DAY
                 obtained[number] = at
-                parts[number] = part = (part + 0.6180339887498949) % 1
+                parts[number] = part = (part + GOLDEN) % 1
                 again = next_use(at, at, at + IDLE, part)
             heapq.heappush(events, (again, number))
         self.figures["attempts"] = asked
@@ -429,8 +438,9 @@ def main() -> None:
         begun = time.process_time()
         simulated.live()
         took = time.process_time() - begun
-        print(printed(f"{type(simulated).__name__}, {simulated.size}, {took:.1f} s", dict(simulated.figures)))
-        print(*simulated.wronged[:20], sep="\n")
+        title = f"{type(simulated).__name__}, {simulated.size} consents, {took:.1f} s of a core"
+        lines = [printed(title, dict(simulated.figures)), *simulated.wronged[:20]]
+        sys.stdout.write("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

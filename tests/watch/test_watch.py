@@ -1,6 +1,7 @@
 """The watch: consents stay alive without anybody looking; who must act is told, once a day, until it is over."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from threading import Event as Flag
 from typing import Any
@@ -13,6 +14,7 @@ from partnerauth.emulator.default import WEB_APP
 from partnerauth.errors import StoreFailed, Unreachable
 from partnerauth.hidden import Hidden
 from partnerauth.oauth.application import Application, Secret
+from partnerauth.watch.alarm import Alarm
 from partnerauth.watch.lookout import CredentialEnd
 from partnerauth.watch.sweep import Stopped
 from partnerauth.watch.told import FileMemory, StoreMemory, Told
@@ -404,7 +406,12 @@ def test_the_way_to_consent_is_made_only_when_somebody_is_told(fleet: Fleet) -> 
     fleet.revoke()
     fleet.days(8)
     watch: Watch = fleet.watch(Recorder())
-    object.__setattr__(watch.teller, "link", lambda alarm: made.append(alarm.tenant) or Hidden("link"))
+
+    def link(alarm: Alarm) -> Hidden:
+        made.append(alarm.tenant)
+        return Hidden("link")
+
+    watch.teller = replace(watch.teller, link=link)
 
     for _ in range(5):
         watch.round()

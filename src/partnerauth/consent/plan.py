@@ -75,38 +75,28 @@ class Plan:
     sign_in_lasts: timedelta | None = None
     credential_ends: datetime | None = None
 
-    def ends(self, consent: Consent, *, lasted: timedelta | None = None) -> list[End]:
+    def ends(self, consent: Consent) -> list[End]:
         """Every end that is in sight, the first one first.
 
-        `lasted` is how long the sign-in before this one stood until a policy ended it. Only the idle end moves with a
-        renewal. An end that the present token has outlived was none.
+        Only the idle end moves with a renewal. An end that the present token has outlived was none.
         """
         found = [End(consent.idle_end, Why.IDLE)]
         if self.sign_in_lasts is not None:
             found.append(End(consent.consented_at + self.sign_in_lasts, Why.SIGN_IN))
-        if lasted is not None:
-            found.append(End(consent.consented_at + lasted, Why.HISTORY))
+        if consent.lasted is not None:
+            found.append(End(consent.consented_at + consent.lasted, Why.HISTORY))
         if self.credential_ends is not None:
             found.append(End(self.credential_ends, Why.CREDENTIAL))
         if len(found) == 1:
             return found
         return sorted(end for end in found if end.at > consent.obtained_at)
 
-    def due(
-        self,
-        consent: Consent,
-        now: datetime,
-        *,
-        since: datetime | None = None,
-        lasted: timedelta | None = None,
-        tried: datetime | None = None,
-    ) -> Due:
+    def due(self, consent: Consent, now: datetime, *, tried: datetime | None = None) -> Due:
         """When `consent` should be used next.
 
-        `since` is since when it is in its present state, where that is known; `tried` is an attempt that the store
-        knows nothing of, for it failed too.
+        `tried` is an attempt that the store knows nothing of, for it failed too.
         """
-        end = self.ends(consent, lasted=lasted)[0]
+        end = self.ends(consent)[0]
         if consent.state is State.LOST:
             return Due(consent, end, None)
         attempts = [attempt for attempt in (consent.attempted_at, tried) if attempt is not None]
@@ -114,14 +104,14 @@ class Plan:
         if consent.obtained_at - now > SKEW or len(sane) < len(attempts):
             return Due(consent, end, max(sane) + BLIND if sane else now)
         latest = max(sane, default=consent.obtained_at)
-        ill = since if consent.state is State.SUSPENDED and since is not None else None
+        suspended = consent.state is State.SUSPENDED
         at = next_use(
             consent.obtained_at.timestamp(),
             latest.timestamp(),
             end.at.timestamp(),
             share(consent),
-            suspended=consent.state is State.SUSPENDED,
-            since=ill.timestamp() if ill is not None else None,
+            suspended=suspended,
+            since=consent.since.timestamp() if suspended and consent.since is not None else None,
         )
         return Due(consent, end, datetime.fromtimestamp(at, UTC))
 
