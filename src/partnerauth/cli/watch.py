@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from partnerauth.cli.options import as_json, with_settings
+from partnerauth.cli.options import ALWAYS, as_json, with_settings
 
 if TYPE_CHECKING:
     from partnerauth.config import Settings
@@ -124,6 +124,12 @@ def _unit(settings: Settings, kind: str, image: str) -> Unit:
         path = name.endswith("_file") or name in ("certificate", "ca") or (name == "store" and value.startswith("."))
         given[name] = os.path.abspath(os.path.expanduser(value)) if path else value
     minute = int(hashlib.sha256(settings.get("client_id").encode()).hexdigest()[:8], 16) % 60
-    missing = [name for name in settings.secrets if settings.env.get(PREFIX + name.upper())]
+    missing = [
+        name
+        for name, secret in settings.secrets.items()
+        if settings.env.get(PREFIX + name.upper()) and secret.reveal() != given.get(name)
+    ]
+    for name in missing:
+        given.pop(name, None)
     account = getpass.getuser() if kind == "systemd" else ""
-    return Unit(program, given, missing, minute, account, image)
+    return Unit(program, given, missing, minute, account, image, (*ALWAYS, "sign_in_days"))

@@ -26,6 +26,8 @@ class Unit:
     minute: int = 0
     account: str = ""
     image: str = "partnerauth:latest"
+    flags: Sequence[str] = ()
+    """The settings that have a flag."""
 
     @property
     def variables(self) -> Mapping[str, str]:
@@ -55,10 +57,9 @@ def systemd(unit: Unit) -> str:
         *([f"User={unit.account}"] if unit.account else []),
         *(f"Environment={_systemd(f'{name}={value}', always=True)}" for name, value in unit.variables.items()),
     ]
-    for name in unit.secrets:
-        lines.append(f"# {name} was a variable. Put it into a file that only root can read, and:")
-        lines.append(f"# LoadCredential={name.lower()}:/etc/partnerauth/{name.lower()}")
-        lines.append(f"# Environment={name}_FILE=%d/{name.lower()}")
+    if unit.secrets:
+        lines.append(f"# A file that only root can read brings {', '.join(unit.secrets)}, a line NAME=value each:")
+        lines.append("# EnvironmentFile=/etc/partnerauth/secrets.env")
     lines += [
         "Restart=always",
         "RestartSec=30",
@@ -84,7 +85,7 @@ def cron(unit: Unit) -> str:
     command = " ".join(_shell(word) for word in (*unit.program, "watch", "--once"))
     lines = [
         "# partnerauth: one look an hour. What it prints is mailed by cron; see docs/watch.md.",
-        *(f"# {name} was a variable: put it into a file, and set {name}_FILE." for name in unit.secrets),
+        *(f"# {name} was a variable: bring it by a file instead; see docs/watch.md." for name in unit.secrets),
         *(f"{name}={_cron(value)}" for name, value in unit.variables.items()),
         f"{unit.minute} * * * * {command.replace('%', chr(92) + '%')}",
     ]
@@ -94,11 +95,11 @@ def cron(unit: Unit) -> str:
 def schtasks(unit: Unit) -> str:
     """A task for `schtasks /Create /TN partnerauth-watch /XML FILE`: one look an hour."""
     program, *arguments = unit.program
-    flags = [word for name, value in unit.settings.items() for word in ("--" + name.replace("_", "-"), value)]
+    given = [(name, value) for name, value in unit.settings.items() if name in unit.flags]
+    flags = [word for name, value in given for word in ("--" + name.replace("_", "-"), value)]
     words = " ".join(_windows(word) for word in (*arguments, "watch", "--once", *flags))
-    notes = [
-        f"{name} was a variable: put it into a file, and name that by the setting {name}_FILE" for name in unit.secrets
-    ]
+    notes = [f"{name} was a variable: bring it by a file instead; see docs/watch.md" for name in unit.secrets]
+    notes += [f"set {name} in partnerauth.toml: it has no flag" for name in unit.settings if name not in unit.flags]
     comment = "".join(f"<!-- {escape(note).replace('--', '- -')} -->\n" for note in notes)
     return f"""<?xml version="1.0"?>
 <!-- schtasks /Create /TN partnerauth-watch /XML partnerauth-watch.xml -->
