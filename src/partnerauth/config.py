@@ -60,20 +60,47 @@ SETTINGS: Mapping[str, str] = {
     "username": "for --as password: the user principal name",
     "password_file": "for --as password: a file with the password (or the variable PARTNERAUTH_PASSWORD)",
     "ca": "a PEM bundle of authorities to trust in place of the system's",
+    "sign_in_days": "how many days the directory lets a sign-in last (remembered MFA, sign-in frequency), if known",
+    "client_secret_ends": "the day on which the application's secret ends (2027-01-31), for the watch",
+    "renew_at_once": "how many consents are renewed at a time; 4",
+    "renew_per_minute": "how many tokens a sweep asks for in a minute; 120",
+    "alarm_end_days": "how many days before its end a consent is alarmed about; 14",
+    "alarm_credential_days": "the same for the application's secret or certificate; 30",
+    "alarm_silence_days": "after how many days without a success a consent is alarmed about; 14",
+    "alarm_webhook_file": "a file with the address that alarms are posted to (or PARTNERAUTH_ALARM_WEBHOOK)",
+    "alarm_webhook_key_file": "a file with the key that signs them (or PARTNERAUTH_ALARM_WEBHOOK_KEY)",
+    "alarm_mail_server": "the mail server for alarms: smtps://HOST (TLS) or smtp://HOST (STARTTLS)",
+    "alarm_mail_from": "the sender of alarms by mail",
+    "alarm_mail_to": "who gets them: addresses, with commas between them",
+    "alarm_mail_user": "the mail server's user, if it asks for one",
+    "alarm_mail_password_file": "a file with the password (or PARTNERAUTH_ALARM_MAIL_PASSWORD)",
+    "alarm_command": "a command that gets alarms as JSON on its standard input",
+    "alarm_ca": "a PEM bundle of authorities for webhook and mail server, where it is another one than `ca`",
+    "watch_heartbeat_file": "a file with an address that hears hourly from the watch (or PARTNERAUTH_WATCH_HEARTBEAT)",
+    "watch_health_file": "a file that the watch writes anew after each look",
+    "watch_state_file": "where the watch remembers what it told if the store cannot; else in the data directory",
     "clock": "emulator: live by the emulated world's clock, to rehearse days to come; emulated clouds only",
 }
 """Every setting and what it is; the reference page is held against this table."""
 
 NOT_FROM_HERE = frozenset({"cloud", "ca", "clock", "store", "store_key", "shelf"})
 NOT_FROM_HERE |= {"store_passphrase_file", "store_token_file", "desk_url", "desk_store"}
+NOT_FROM_HERE |= {name for name in SETTINGS if name.startswith(("alarm_", "watch_"))}
 INLINE_SECRETS = {  # names of settings
     "client_secret": "client_secret_file",
     "certificate_passphrase": "certificate_passphrase_file",
     "password": "password_file",
     "store_passphrase": "store_passphrase_file",
     "store_token": "store_token_file",
+    "alarm_webhook": "alarm_webhook_file",
+    "alarm_webhook_key": "alarm_webhook_key_file",
+    "alarm_mail_password": "alarm_mail_password_file",
+    "watch_heartbeat": "watch_heartbeat_file",
 }
-ONLY_VARIABLES = ("store_passphrase", "store_token", "store_key_value", "refresh_token")
+ONLY_VARIABLES = (
+    *("store_passphrase", "store_token", "store_key_value", "refresh_token"),
+    *("alarm_webhook", "alarm_webhook_key", "alarm_mail_password", "watch_heartbeat"),
+)
 MOST_SECRET_BYTES = 16_384
 
 
@@ -339,6 +366,21 @@ class Settings:
                 self.application, authority, self.required("username"), password, self.dialect, self.clock
             )
         return self.user(tenant)
+
+    def secret(self, name: str) -> Hidden | None:
+        """A secret setting: from its variable, or from the file that `name_file` names. Raises `Misconfigured`."""
+        return self._secret(name)
+
+    def number(self, name: str, default: float, least: float = 0.0) -> float:
+        """A setting that is a number. Raises `Misconfigured` for any other text, and for less than `least`."""
+        text = self.get(name)
+        try:
+            value = float(text) if text else default
+        except ValueError:
+            value = float("nan")
+        if not least <= value < 1e9:
+            raise Misconfigured(f"{name} is no number that it can be: '{text[:20]}' ({SETTINGS[name]})")
+        return value
 
     def resource(self, name: str) -> Resource:
         """An API by its name, or by an address of it. Raises `Misconfigured`, `CloudMixed`."""

@@ -3,11 +3,12 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.figures import Figures
 from tests.simulation.many import Report, look_at, simulate
 from tests.simulation.mutants import MUTANTS, Mutant
 from tests.simulation.shrinking import failure, shrunk, story
@@ -19,8 +20,6 @@ ROOT = Path(__file__).resolve().parents[2]
 SEEDS = {"file": 50_000, "postgres": 50_000}
 """How many for each store; the same ones each time, so that a run can be repeated."""
 SOON = 1000
-
-Figures = Callable[[str], None]
 
 
 @pytest.mark.parametrize("name", SEEDS)

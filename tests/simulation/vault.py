@@ -126,7 +126,7 @@ class VaultDisk(Disk):
         return self._place.world.vaults[VAULT].secrets
 
     @property
-    def entries(self) -> dict[str, Entry]:  # type: ignore[override]
+    def entries(self) -> dict[str, Entry]:
         """What counts of each secret: of our enabled versions the greatest; what another tool put on top of it."""
         found = {}
         for name, secret in self.secrets.items():

@@ -17,6 +17,7 @@ COMMANDS = {
     "token": ("token", "Print an access token."),
     "status": ("consents", "Each consent: who, where, MFA, age, days left."),
     "renew": ("consents", "Renew consents before their ninety days run out."),
+    "watch": ("watch", "Stay up: renew what is due, tell who must act."),
     "forget": ("consents", "Forget a consent."),
     "store": ("store", "Where the tokens sleep: explain, move, back up, restore, verify, re-key."),
     "call": ("call", "Send an authorised request to an API."),

@@ -58,6 +58,7 @@ HELP = {
     "desk_store": "Where invitations and sign-ins under way lie.",
     "username": "For --as password.",
     "password_file": "For --as password.",
+    "sign_in_days": "How many days the directory lets a sign-in last, if known.",
     "ca": "A PEM bundle of authorities to trust.",
 }
 
