@@ -80,7 +80,7 @@ def all_three(directory: Path, private: RSAPrivateKey, **more: str) -> Settings:
     (directory / "secret").write_text("s3cret\n")
     (directory / "token").write_text("token\n")
     paths = {"certificate": "app.pem", "client_secret_file": "secret", "federated_token_file": "token"}
-    return settings(directory, **{name: str(directory / file) for name, file in paths.items()}, **more)
+    return settings(directory, None, **{name: str(directory / file) for name, file in paths.items()}, **more)
 
 
 @pytest.mark.parametrize(
@@ -138,10 +138,10 @@ def test_a_secret_may_lie_in_the_store(tmp_path: Path) -> None:
     given = settings(tmp_path, client_secret_file="store", store=str(tmp_path / "keep" / "store.db"))
     with pytest.raises(Misconfigured, match="there is no secret in the store, as credential-secret-"):
         _ = given.application
-    given.store.write(f"credential-secret-{APPLICATION}", Hidden("sealed"), {}, None)
+    given.store.write(f"credential-secret-{APPLICATION}", Hidden("n0-plain-text"), {}, None)
 
-    assert given.application.credential.prove(APPLICATION, AUDIENCE, NOW) == {"client_secret": Hidden("sealed")}
-    assert b"sealed" not in (tmp_path / "keep" / "store.db").read_bytes()
+    assert given.application.credential.prove(APPLICATION, AUDIENCE, NOW) == {"client_secret": Hidden("n0-plain-text")}
+    assert b"n0-plain-text" not in (tmp_path / "keep" / "store.db").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -149,4 +149,4 @@ def test_a_secret_may_lie_in_the_store(tmp_path: Path) -> None:
 )
 def test_the_key_to_a_vault_does_not_lie_in_it(tmp_path: Path, more: dict[str, str]) -> None:
     with pytest.raises(Misconfigured, match="a vault that it opens itself"):
-        _ = settings(tmp_path, client_secret_file="store", **more).application
+        _ = settings(tmp_path, None, client_secret_file="store", **more).application

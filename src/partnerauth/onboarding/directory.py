@@ -92,7 +92,7 @@ class Directory:
         """The app registration. Raises `Forbidden` where none of us may see it."""
         fields = ("id", "appId", "passwordCredentials", "keyCredentials")
         found = yield from self._ask(applications.by_app_id(self.application_id, fields=fields))
-        return Registration(found.id, tuple(_registered(found)), tuple(key.raw for key in found.key_credentials))
+        return Registration(found.id, tuple(_registered(found)), tuple(found.raw.get("keyCredentials") or ()))
 
     def add_secret(self, object_id: str, name: str, ends: datetime) -> Flow[applications.Secret]:
         """A new secret; its text comes this once. Raises `Forbidden` and as `perform` does."""

@@ -11,6 +11,7 @@ Sources: the reference of app registration, 4.3 to 5.
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -111,6 +112,7 @@ class Rotation:
     passphrase: Callable[[], Hidden | None] = field(default=lambda: None, repr=False)
     dialect: Dialect = Dialect.V1
     patience: timedelta = timedelta(minutes=10)
+    make: Callable[[str, datetime, timedelta], Certificate] = field(default=made_certificate, repr=False)
 
     def rotate(self) -> Flow[Outcome]:
         """Replace the credential.
@@ -185,7 +187,7 @@ class Rotation:
         now = self.clock.now()
         begun = Begun(
             self.kind,
-            f"partnerauth {now:%Y-%m-%dT%H:%M:%S.%f}Z",
+            f"partnerauth {now:%Y-%m-%d} {secrets.token_hex(4)}",
             now,
             self.target,
             tuple(one.key_id for one in registration.credentials if one.kind is self.kind),
@@ -201,7 +203,7 @@ class Rotation:
                 content = made.value.reveal().encode() + (b"\n" if there and there.endswith(b"\n") else b"")
             else:
                 lifetime = self.lifetime or LIFETIMES[self.kind]
-                made = yield from work("key", lambda: made_certificate(self.application_id, now, lifetime))
+                made = yield from work("key", lambda: self.make(self.application_id, now, lifetime))
                 begun = msgspec.structs.replace(begun, mark=thumbprint(made), ends=made.ends)
                 note = yield from self._note(note, begun, registration)
                 begun = yield from self._added_certificate(registration, begun, made)
@@ -390,16 +392,20 @@ class Rotation:
             note = yield from self.notebook.read()
             if note.begun is None:
                 return  # it was not even noted, and so it was not begun
-            found = yield from self._taken_back(begun)
+            found = yield from self._taken_back(note, begun)
             yield from self.notebook.write(_given(note, begun, found=found))
         except PartnerAuthError as failure:
             log.warning("the new credential could not be taken back yet (%s)", type(failure).__name__)
             error.hint = f"{error.hint} If a new credential was added it is still there; the next run takes it back."
 
-    def _taken_back(self, begun: Begun) -> Flow[bool]:
-        """Take away what a rotation added in the directory; whether there was anything."""
+    def _taken_back(self, note: Note, begun: Begun) -> Flow[bool]:
+        """Take away what a rotation added in the directory; whether there was anything.
+
+        Never one that came into its place.
+        """
         registration = yield from self.directory.find()
-        found = list(_orphans(begun, registration))
+        kept = {one.key_id for one in note.known}
+        found = [one for one in _orphans(begun, registration) if one.key_id not in kept]
         for one in found:
             yield from self.directory.remove(registration.object_id, one)
         return bool(found)
@@ -411,11 +417,11 @@ class Rotation:
             if begun.fingerprint and (yield from self._lies(begun)) == begun.fingerprint:
                 note, finished = (yield from self._settled(note, begun)), begun
             else:
-                found = yield from self._taken_back(begun)
+                found = yield from self._taken_back(note, begun)
                 note = yield from self.notebook.write(_given(note, begun, found=found))
         before, old = note.suspects, self.clock.now() - SUSPECTED
         for suspect in before:
-            found = any(True for _ in _orphans(suspect, registration)) and (yield from self._taken_back(suspect))
+            found = bool(_orphans(suspect, registration)) and (yield from self._taken_back(note, suspect))
             if found or suspect.since < old:
                 note = note.changed(suspects=tuple(one for one in note.suspects if one is not suspect))
         if note.suspects != before:
