@@ -290,6 +290,20 @@ class Settings:
             return self.file_store
         return open_store(self.secrets.get("store", Hidden(place)), self.key, self.means)
 
+    def other_vault(self, address: str) -> tuple[SecretStore, str]:
+        """Another tool's key vault, and the secret that the address names in it, if any.
+
+        Raises `Misconfigured` for the vault in use: what another tool leaves there is taken over by itself.
+        """
+        from partnerauth.stores.opening import open_store
+
+        vault, _, secret = address.rstrip("/").partition("/secrets/")
+        if vault == self.get("store").rstrip("/"):
+            raise Misconfigured(
+                "that vault is the store in use", hint="What another tool writes there is taken over when it is used."
+            )
+        return open_store(Hidden(vault), self.key, self.means), secret
+
     @cached_property
     def shelf(self) -> Shelf | None:
         """Where access tokens are kept between processes: beside the consents where those are sealed.

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from partnerauth.cloud import Api
-from partnerauth.emulator.default import APPLICATION_IDS, TENANT, WEB_APP
+from partnerauth.emulator.default import APPLICATION_IDS, TENANT, VAULT, WEB_APP
 from partnerauth.emulator.graph.certificates import key_id
 from partnerauth.emulator.registration import Registration
 from tests.canaries import Canary
@@ -244,3 +244,27 @@ def test_the_next_credential_where_the_first_is_refused(
     outcome = renewed(shell, place)
     assert outcome.code == 5
     assert json.loads(outcome.out)[0]["code"] == "7000222"
+
+
+@pytest.mark.parametrize("name", [TENANT, "refreshtoken", "a-name-of-its-own"])
+def test_a_token_is_taken_over_from_another_tools_vault(
+    shell: Shell, place: Place, tmp_path: Path, registration: Registration, name: str
+) -> None:
+    """Named as the tenant, as CIPP names it, or named by the address; redeemed and judged before it is kept."""
+    vault, secrets = place.server.url + f"/{VAULT}.vault.azure.net", place.emulator.world.vaults[VAULT].secrets
+    other = Shell(place, tmp_path / "other", {"store": vault})
+    other.consent()
+    secrets[name] = secrets.pop(TENANT)
+
+    address = f"{vault}/secrets/{name}" if name == "a-name-of-its-own" else f"{vault}/"
+    outcome = shell.run("consent", "--import", address, "--json")
+    own = other.run("consent", "--import", address, "--json")
+    secrets.clear()
+    nothing = shell.run("consent", "--import", vault, "--json")
+
+    assert outcome.code == 0
+    assert outcome.value["mfa"] == "shown"
+    assert shell.run("token", tokens=True).code == 0
+    assert (own.code, "the store in use" in own.failure["message"]) == (2, True)
+    assert (nothing.code, "no refresh token in that vault" in nothing.failure["message"]) == (2, True)
+    assert shell.run("consent", "--import", "https://evil.example/", "--json").code == 2
