@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from partnerauth.clock import SYSTEM, Clock
 from partnerauth.cloud import Api, Resource
-from partnerauth.errors import PartnerAuthError, StoreFailed, Unreachable
+from partnerauth.errors import ConsentNeeded, PartnerAuthError, StoreFailed, Unreachable
 from partnerauth.flow import AsyncSend, Flow, Send, arun, ask, run, work
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
@@ -40,14 +40,20 @@ EARLY = 300.0
 """A token is renewed so many seconds before its end, or after nine tenths of a short life."""
 AGAIN = 30.0
 """Where a token about to end could not be renewed, it is used for so many seconds until that is tried again."""
+LOOK = 60.0
+"""Every so many seconds it is seen to that the consent behind a token in use is still the same."""
 
 
 @dataclass(slots=True)
 class Kept:
-    """A token on the shelf, to be used until `fresh` (in the clock's ticks)."""
+    """A token on the shelf, to be used until `fresh` (in the clock's ticks).
+
+    `flight` is the hash of the flight that brought it; 0 where no other can ever be in its place.
+    """
 
     fresh: float
     tokens: TokenSet
+    flight: int = 0
 
 
 class _Shelving:
@@ -66,11 +72,17 @@ class _Shelving:
 
     def _fetch(self, source: TokenSource, resource: Resource, claims: str) -> Flow[TokenSet]:
         """A token from the durable shelf if there is one, else from the source; put on both shelves."""
+        try:
+            name = yield from source.flight(resource)
+        except ConsentNeeded:
+            self._drop(source, resource)
+            raise
+        if not claims and (there := self._still(source, resource, name)) is not None:
+            return there
         shelf = self._durable
         if shelf is None:
             tokens = yield from source.token(resource, claims)
         else:
-            name = yield from source.flight(resource)
             lock = shelf.lock(name)
             try:
                 # In here: a cancellation waits for the lock to be taken, and then it must be given back.
@@ -83,7 +95,7 @@ class _Shelving:
                     yield from self._shelve(shelf, name, tokens)
             finally:
                 lock.release()
-        self._keep(source, resource, tokens)
+        self._keep(source, resource, tokens, name)
         return tokens
 
     def _bearer(self, source: TokenSource, resource: Resource) -> Flow[Hidden]:
@@ -95,6 +107,14 @@ class _Shelving:
         """The token on the shelf of this process, unless it is about to end."""
         kept = self._kept.get(resource, {}).get(source.identity)
         return kept.tokens if kept is not None and self._ticks() < kept.fresh else None
+
+    def _still(self, source: TokenSource, resource: Resource, flight: str) -> TokenSet | None:
+        """The token on the shelf of this process, where it is the same flight's as now and is not about to end."""
+        kept = self._kept.get(resource, {}).get(source.identity)
+        if kept is None or kept.flight != hash(flight) or _left(kept.tokens, self._clock.now()) <= _margin(kept.tokens):
+            return None
+        self._keep(source, resource, kept.tokens, flight)
+        return kept.tokens
 
     def _shelved(self, shelf: Shelf, name: str) -> TokenSet | None:
         """The token on the durable shelf, unless it is about to end."""
@@ -112,21 +132,23 @@ class _Shelving:
         except StoreFailed as error:
             _warn("the access token could not be shelved (%s); the next process asks for one", error)
 
-    def _keep(self, source: TokenSource, resource: Resource, tokens: TokenSet) -> None:
-        left = _left(tokens, self._clock.now()) - _margin(tokens)
-        self._kept.setdefault(resource, {})[source.identity] = Kept(self._ticks() + left, tokens)
+    def _keep(self, source: TokenSource, resource: Resource, tokens: TokenSet, flight: str) -> None:
+        left, mark = _left(tokens, self._clock.now()) - _margin(tokens), 0
+        if flight != f"{source.identity}\n{resource.identifier}":  # a consent stands behind it, which others may change
+            left, mark = min(left, LOOK), hash(flight)
+        self._kept.setdefault(resource, {})[source.identity] = Kept(self._ticks() + left, tokens, mark)
 
     def _drop(self, source: TokenSource, resource: Resource) -> None:
         self._kept.get(resource, {}).pop(source.identity, None)
 
     def _in_need(self, source: TokenSource, resource: Resource, error: Exception) -> TokenSet | None:
-        """The token that is about to end, where a new one could not be had but this one still opens doors."""
+        """The token in use, where no new one could be had or looked for but this one still opens doors."""
         kept = self._kept.get(resource, {}).get(source.identity)
         left = _left(kept.tokens, self._clock.now()) if kept is not None else 0
-        if kept is None or not isinstance(error, Unreachable) or left <= 0:
+        if kept is None or not isinstance(error, (Unreachable, StoreFailed)) or left <= 0:
             return None
         _warn("no new token now (%s); the present one is used while it lasts", error)
-        self._kept[resource][source.identity] = Kept(self._ticks() + min(AGAIN, left), kept.tokens)
+        kept.fresh = self._ticks() + min(AGAIN, left)
         return kept.tokens
 
     def forget_tokens(self) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partnerauth.consent.consent import FORMAT, IDLE_LIFETIME, LONGEST_TAG, Consent, State, behind
+from partnerauth.consent.consent import FORMAT, IDLE_LIFETIME, LONGEST_TAG, Consent, Former, State, behind
 from partnerauth.consent.first import new_epoch
 from partnerauth.emulator.default import ADMIN_AGENT, TENANT, WEB_APP
 from partnerauth.hidden import Hidden
@@ -39,6 +39,10 @@ consents = st.builds(
     outcome=outcomes,
     state=st.sampled_from(State),
     code=words,
+    since=st.none() | moments,
+    lasted=st.none() | st.integers(0, 10**8).map(lambda seconds: timedelta(seconds=seconds)),
+    former=st.lists(st.builds(Former, st.text(min_size=1).map(Hidden), moments), max_size=3).map(tuple),
+    beside=st.none() | st.text(min_size=1).map(Hidden),
     without_mfa=st.booleans(),
     alarm=texts,
     intent=st.sampled_from(["", "0123456789abcdef" * 2]),
@@ -49,7 +53,7 @@ consents = st.builds(
 def test_the_tags_say_all_but_the_token(consent: Consent) -> None:
     tags = consent.tags()
 
-    read = Consent.read(Entry("name", consent.refresh_token, "version 1", tags))
+    read = Consent.read(Entry("name", consent.value(), "version 1", tags))
 
     assert read == replace(consent, version="version 1")
     assert read.tags() == tags
@@ -61,7 +65,7 @@ def test_the_tags_say_all_but_the_token(consent: Consent) -> None:
 def test_a_store_that_drops_empty_tags_loses_nothing(consent: Consent) -> None:
     kept = {name: value for name, value in consent.tags().items() if value}
 
-    assert Consent.read(Entry("name", consent.refresh_token, "", kept)) == consent
+    assert Consent.read(Entry("name", consent.value(), "", kept)) == consent
 
 
 @given(consents)

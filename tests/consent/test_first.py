@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +31,7 @@ from partnerauth.messages import Request, Response
 from partnerauth.oauth.authorize import AuthorizeResponse
 from partnerauth.oauth.evidence import Mfa
 from partnerauth.stores.memory import MemoryStore
+from partnerauth.stores.store import Entry
 from tests.consent.partner import NOON, Partner
 
 FABRIKAM = "bbbbcccc-1111-dddd-2222-eeee3333ffff"
@@ -156,6 +157,37 @@ def test_the_word_of_a_signed_id_token_stands_in_where_the_access_token_does_not
     partner.change = with_access_token(lambda claims: claims.pop("amr"))
 
     assert partner.answer(ticket, fields).consent.mfa is Mfa.SHOWN
+
+
+class Tacit(Partner):
+    """A partner whose access tokens do not tell of MFA, though Partner Center knows."""
+
+    def send(self, request: Request) -> Response:
+        """What the emulator answers, its own tokens taken for ours and ours for its own."""
+        theirs = request.header("Authorization").removeprefix("Bearer ")
+        if theirs in self.__dict__.setdefault("_tokens", {}):
+            request = request.having(("Authorization", f"Bearer {self.__dict__['_tokens'][theirs]}"))
+        response = super().send(request)
+        if not request.path.endswith("/token") or not response.ok:
+            return response
+        tacit = with_access_token(lambda claims: claims.pop("amr"))(request, response)
+        self.__dict__["_tokens"][tacit.value()["access_token"]] = response.value()["access_token"]
+        return tacit
+
+
+@pytest.mark.parametrize("mfa", [True, False])
+def test_partner_center_tells_where_no_token_does(*, mfa: bool) -> None:
+    """The test header, and `isMfaCompliant` in the answer to it."""
+    partner = Tacit()
+    ticket = partner.ticket(dialect=Dialect.V2)
+    fields = partner.sign_in(ticket, mfa=mfa, hybrid=False)
+
+    if mfa:
+        assert partner.answer(ticket, fields).consent.mfa is Mfa.SHOWN
+        return
+    with pytest.raises(MfaAbsent):
+        partner.answer(ticket, fields)
+    assert_nothing_is_stored(partner)
 
 
 def test_the_evidence_of_a_token_of_version_2_is_no_evidence(partner: Partner) -> None:
@@ -423,8 +455,8 @@ def test_without_a_refresh_token_there_is_no_consent(partner: Partner) -> None:
 class BrokenStore(MemoryStore):
     """A store that cannot be written."""
 
-    def check(self) -> None:
-        """It says so when asked."""
+    def write(self, name: str, value: Hidden, tags: Mapping[str, str], expected: str | None) -> Entry:
+        """It says so when tried."""
         raise StoreUnwritable("no space left on device")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from partnerauth.cloud import GLOBAL, Api
+from partnerauth.consent.book import ConsentBook
 from partnerauth.consent.consent import FORMAT, State
 from partnerauth.consent.user import STORE_PAUSES
 from partnerauth.emulator.default import ADMIN_AGENT, APPLICATION_IDS, JOHN, NATIVE_APP, TENANT, WEB_APP
@@ -36,7 +37,8 @@ from partnerauth.messages import Request, Response
 from partnerauth.oauth.application import Application, Secret
 from partnerauth.oauth.evidence import Mfa, read_access_token
 from partnerauth.oauth.grants import RefreshToken
-from partnerauth.session import AsyncSession, Session
+from partnerauth.oauth.tokens import TokenSet
+from partnerauth.session import LOOK, AsyncSession, Session
 from partnerauth.stores.file import FileStore
 from partnerauth.stores.key import KeyFile
 from partnerauth.stores.lock import ThreadLock
@@ -318,9 +320,10 @@ def test_a_customer_without_consent_is_told_apart(partner: Partner) -> None:
 # --- evidence, later
 
 
-def test_absent_evidence_later_raises_the_alarm_and_weakens_nothing(
+def test_a_token_without_mfa_never_takes_the_place_of_one_with(
     partner: Partner, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """It is kept beside it, and alarms; the stored one's clock runs on."""
     before = partner.kept()
     partner.change = with_access_token(lambda claims: claims.update(amr=["pwd"]))
 
@@ -332,7 +335,9 @@ def test_absent_evidence_later_raises_the_alarm_and_weakens_nothing(
     after = partner.kept()
     assert after.mfa is Mfa.SHOWN
     assert after.alarm == "mfa absent since 2026-06-08"
-    assert after.refresh_token != before.refresh_token, "the store still holds the newest"
+    assert (after.refresh_token, after.obtained_at) == (before.refresh_token, before.obtained_at)
+    assert after.beside not in (None, before.refresh_token)
+    assert after.outcome == "without mfa"
     assert caplog.messages.count(f"a token of {TENANT} no longer shows MFA, although the consent did") == 1
 
 
@@ -343,6 +348,60 @@ def test_the_alarm_ends_when_mfa_is_shown_again(partner: Partner) -> None:
     partner.token()
 
     assert (partner.kept().mfa, partner.kept().alarm) == (Mfa.SHOWN, "")
+
+
+def test_the_tags_of_a_plain_store_are_no_evidence() -> None:
+    """Whoever may write the secret may write them: MFA counts as unseen until a token shows it to this process."""
+    store = MemoryStore()
+    store.plain = True
+    partner = Partner(store)
+    kept = partner.consent()
+    other = ConsentBook(store, partner.cloud, WEB_APP)
+    user = replace(partner.user, book=other)
+
+    before = partner.run(other.find(TENANT))
+    assert (before.mfa, before.claimed) == (Mfa.UNSEEN, Mfa.SHOWN)
+    assert before.tags() == kept.tags(), "what the tags say stays"
+
+    partner.run(user.token(PARTNER_CENTER))
+
+    assert partner.run(other.find(TENANT)).mfa is Mfa.SHOWN
+
+
+def test_a_plain_store_without_proof_still_tells_a_weaker_token_from_a_stronger() -> None:
+    store = MemoryStore()
+    store.plain = True
+    partner = Partner(store)
+    kept = partner.consent()
+    user = replace(partner.user, book=ConsentBook(store, partner.cloud, WEB_APP))
+    partner.change = with_access_token(lambda claims: claims.update(amr=["pwd"]))
+
+    partner.run(user.token(PARTNER_CENTER))
+
+    after = partner.run(user.book.find(TENANT))
+    assert (after.mfa, bool(after.alarm)) == (Mfa.UNSEEN, True)
+    assert after.refresh_token == kept.refresh_token
+
+
+def test_how_long_a_sign_in_lasts_here_is_remembered(partner: Partner) -> None:
+    """Where a policy ends it, it will end the next one after as long a time."""
+    partner.days(30)
+    partner.change = refusing(70043)
+    with pytest.raises(PartnerAuthError):
+        partner.token()
+    suspended = partner.kept()
+    assert (suspended.state, suspended.since) == (State.SUSPENDED, NOON + timedelta(days=30))
+    partner.days(1)
+    with pytest.raises(PartnerAuthError):
+        partner.token()
+    assert partner.kept().since == suspended.since, "it has been so since then"
+    partner.change = lambda _, response: response
+
+    assert partner.consent().lasted == timedelta(days=30)
+    partner.days(1)
+    partner.token()
+    assert partner.kept().lasted == timedelta(days=30)
+    assert partner.kept().since is None
 
 
 @pytest.mark.parametrize("token", ["opaque", "a.b.c", ""])
@@ -666,6 +725,83 @@ def test_a_new_consent_and_a_forgotten_one_empty_the_durable_shelf(tmp_path: Pat
         act()
 
         assert store.shelf.get("any", partner.clock.now()) is None
+
+
+@pytest.fixture
+def running(partner: Partner) -> tuple[Session, TokenSet]:
+    """A session that has been at work for a while, and the token it uses."""
+    session = Session(send=partner.send, clock=partner.clock)
+    return session, session.token(partner.user, PARTNER_CENTER)
+
+
+def test_a_running_session_looks_whether_the_consent_is_the_same_and_asks_nobody(
+    partner: Partner, running: tuple[Session, TokenSet]
+) -> None:
+    session, token = running
+    for _ in range(5):
+        partner.clock.advance(timedelta(seconds=LOOK))
+        assert session.token(partner.user, PARTNER_CENTER) is token
+
+    assert len(partner.asked) == 1
+
+
+def test_a_colleagues_consent_reaches_a_running_session_within_a_minute(
+    partner: Partner, running: tuple[Session, TokenSet]
+) -> None:
+    """Whichever process it was given in."""
+    session, token = running
+    partner.consent(JOHN, replacing=True)
+    partner.clock.advance(timedelta(seconds=LOOK))
+
+    after = session.token(partner.user, PARTNER_CENTER)
+
+    assert after is not token
+    assert read_access_token(after.access_token).username == JOHN
+
+
+def test_a_forgotten_consent_serves_a_running_session_no_longer_than_a_minute(
+    partner: Partner, running: tuple[Session, TokenSet]
+) -> None:
+    session, _ = running
+    partner.run(partner.book.forget(TENANT))
+    partner.clock.advance(timedelta(seconds=LOOK))
+
+    for _ in range(2):
+        with pytest.raises(NoConsent):
+            session.token(partner.user, PARTNER_CENTER)
+
+
+async def test_tasks_look_too(partner: Partner) -> None:
+    async def send(request: Request) -> Response:
+        return partner.send(request)
+
+    session = AsyncSession(send=send, clock=partner.clock)
+    token = await session.token(partner.user, PARTNER_CENTER)
+    partner.clock.advance(timedelta(seconds=LOOK))
+    assert await session.token(partner.user, PARTNER_CENTER) is token
+
+    partner.run(partner.book.forget(TENANT))
+    partner.clock.advance(timedelta(seconds=LOOK))
+    with pytest.raises(NoConsent):
+        await session.token(partner.user, PARTNER_CENTER)
+
+
+def test_a_token_in_use_outlives_a_store_that_cannot_be_read(
+    partner: Partner, running: tuple[Session, TokenSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, token = running
+
+    def read(*_: object) -> None:
+        raise StoreFailed("the disk is gone")
+
+    monkeypatch.setattr(type(partner.store), "read", read)
+    for _ in range(3):
+        partner.clock.advance(timedelta(seconds=LOOK))
+        assert session.token(partner.user, PARTNER_CENTER) is token
+
+    partner.clock.advance(timedelta(hours=2))
+    with pytest.raises(StoreFailed):
+        session.token(partner.user, PARTNER_CENTER)
 
 
 def test_after_a_colleagues_consent_tokens_are_the_colleagues(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The emulator's vault as the official client meets it, with something else going on there on demand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -55,11 +56,24 @@ class Desk:
         """The versions that the vault has under a name, the oldest first."""
         return self._emulator.world.vaults[VAULT].secrets[name].versions
 
-    def add(self, name: str, value: str) -> None:
-        """What another tool does: a version on top, with nothing but a value."""
+    def add(self, name: str, value: str, tags: Mapping[str, str] | None = None, content_type: str = "") -> None:
+        """What another tool does: a version on top, with nothing but a value unless tags and type are given."""
         now = self._emulator.world.now()
         self._versions += 1
-        self.versions(name).append(SecretVersion(f"{self._versions:032x}", Hidden(value), now, now))
+        self.versions(name).append(
+            SecretVersion(
+                f"{self._versions:032x}",
+                Hidden(value),
+                now,
+                now,
+                content_type=content_type or None,
+                tags=dict(tags or {}),
+            )
+        )
+
+    def later(self, seconds: float) -> None:
+        """Let time pass in the vault."""
+        self._emulator.world.clock.advance(timedelta(seconds=seconds))
 
 
 def refusal(status: int, code: str, inner: str = "", headers: tuple[tuple[str, str], ...] = ()) -> Response:

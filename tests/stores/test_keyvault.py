@@ -105,6 +105,113 @@ def test_who_sees_anothers_version_on_top_has_lost(store: KeyVaultStore, desk: D
     assert [version.enabled for version in desk.versions(NAME)] == [True] * 3
 
 
+def tags(epoch: str, generation: int, obtained: str = "2026-06-08T12:00:00.000+00:00") -> dict[str, str]:
+    """Tags that order versions."""
+    return {"epoch": epoch, "generation": str(generation), "obtained": obtained}
+
+
+def rival(desk: Desk, standing: dict[str, str], *, method: str = "PUT", path: str = "") -> list[int]:
+    """Another machine that adds a version of ours, of such a standing, right after the first such request."""
+    added: list[int] = []
+
+    def then(request: Request) -> None:
+        if request.method == method and path in request.path and not added:
+            added.append(1)
+            desk.add(NAME, "rival", standing, CONTENT_TYPE)
+
+    desk.afterwards = then
+    return added
+
+
+@pytest.mark.parametrize(
+    "greater",
+    [
+        tags("2", 0),
+        tags("1", 3),
+        tags("1", 2, "2026-06-08T12:00:00.001+00:00"),
+    ],
+    ids=["epoch", "generation", "obtained"],
+)
+@pytest.mark.parametrize("when", [("PUT", ""), ("GET", "/versions")], ids=["before the look", "after it"])
+def test_whose_tags_stand_highest_has_won_whoever_was_slower(
+    store: KeyVaultStore, desk: Desk, greater: dict[str, str], when: tuple[str, str]
+) -> None:
+    first = store.write(NAME, OLD, tags("1", 1), None)
+    rival(desk, greater, method=when[0], path=when[1])
+
+    with pytest.raises(StoreConflict):
+        store.write(NAME, NEW, tags("1", 2), first.version)
+
+    found = store.read(NAME)
+    assert found
+    assert (found.value, found.tags) == (Hidden("rival"), greater)
+
+
+@pytest.mark.parametrize("when", [("PUT", ""), ("GET", "/versions")], ids=["before the look", "after it"])
+def test_who_is_covered_by_a_lesser_version_writes_its_own_again(
+    store: KeyVaultStore, desk: Desk, when: tuple[str, str]
+) -> None:
+    first = store.write(NAME, OLD, tags("1", 1), None)
+    rival(desk, tags("1", 2, "2026-06-08T11:00:00.000+00:00"), method=when[0], path=when[1])
+
+    if when[0] == "GET":  # the look came too early to tell: it has lost, and the next to look mends it
+        with pytest.raises(StoreConflict):
+            store.write(NAME, NEW, tags("1", 2), first.version)
+        store.mend(NAME)
+    else:
+        assert store.write(NAME, NEW, tags("1", 2), first.version).value == NEW
+
+    found = store.read(NAME)
+    assert found
+    assert (found.value, found.tags) == (NEW, tags("1", 2))
+
+
+def test_the_loser_writes_the_winners_again_if_its_own_lies_on_top(store: KeyVaultStore, desk: Desk) -> None:
+    """The winner had looked already, before the loser's came on top."""
+    first = store.write(NAME, OLD, tags("1", 1), None)
+
+    def before(request: Request) -> None:
+        if request.method == "PUT" and len(desk.versions(NAME)) == 2:
+            mine = desk.versions(NAME).pop()
+            desk.add(NAME, "rival", tags("1", 3), CONTENT_TYPE)
+            desk.versions(NAME).append(mine)
+
+    desk.afterwards = before
+
+    with pytest.raises(StoreConflict):
+        store.write(NAME, NEW, tags("1", 2), first.version)
+
+    found = store.read(NAME)
+    assert found
+    assert (found.value, found.tags) == (Hidden("rival"), tags("1", 3))
+
+
+def test_mending_leaves_alone_what_is_right_and_what_others_wrote(store: KeyVaultStore, desk: Desk) -> None:
+    store.mend(NAME)
+    store.write(NAME, OLD, tags("1", 1), None)
+    store.mend(NAME)
+    assert len(desk.versions(NAME)) == 1
+
+    desk.add(NAME, "theirs")
+    store.mend(NAME)
+
+    found = store.read(NAME)
+    assert found
+    assert found.value == Hidden("theirs")
+
+
+def test_what_another_tool_wrote_on_top_is_adopted_over_all_that_was_before(store: KeyVaultStore, desk: Desk) -> None:
+    """However high the tags of the versions beneath stand."""
+    store.write(NAME, OLD, tags("9", 9), None)
+    desk.later(1)
+    desk.add(NAME, "theirs")
+    found = store.read(NAME)
+    assert found
+
+    assert store.write(NAME, NEW, tags("1", 0), found.version).value == NEW
+    assert store.read(NAME) != found
+
+
 def test_a_mark_is_lost_under_anothers_version(store: KeyVaultStore, desk: Desk) -> None:
     first = store.write(NAME, OLD, TAGS, None)
     desk.afterwards = lambda request: desk.add(NAME, "theirs") if request.method == "PATCH" else None

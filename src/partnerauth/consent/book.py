@@ -10,19 +10,23 @@ import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from partnerauth.cloud import GUID, Cloud
-from partnerauth.consent.consent import Consent, State, behind
-from partnerauth.errors import Misconfigured, NoConsent, StoreConflict, WrongPerson
+from partnerauth.consent.consent import Consent, Former, State, behind
+from partnerauth.errors import MfaMissing, Misconfigured, NoConsent, StoreConflict, WrongPerson
 from partnerauth.flow import Flow, work
 from partnerauth.hidden import Hidden
 from partnerauth.oauth.evidence import Mfa
-from partnerauth.stores.store import Entry, Lock, SecretStore, Shelf
+from partnerauth.stores.store import Entry, Lock, OrderingStore, SecretStore, Shelf
 
 log = logging.getLogger("partnerauth.consent")
 
 MOST_ROUNDS = 8
+MOST_FORMER = 3
+REVOKED = "50173"
+ENDED_BY_POLICY = frozenset({"50078", "70043"})
+"""Remembered MFA ran out; the sign-in frequency asks for a fresh sign-in: it will happen again after as long a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class ConsentBook:
     cloud: Cloud
     application_id: str
     shelf: Shelf | None = field(default=None, repr=False)
+    _proven: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
+    """The epochs whose MFA a token has shown to this process."""
 
     def name(self, tenant: str) -> str:
         """The name of a tenant's entry (`tenant` is its id).
@@ -42,10 +48,14 @@ class ConsentBook:
         """
         if self.store.plain:
             return tenant.lower()
-        name = f"{tenant}-{self.application_id}".lower()
-        if self.cloud.emulated:
-            name += "-" + hashlib.sha256(self.cloud.name.encode()).hexdigest()[:12]
-        return name
+        return f"{tenant}-{self.own}".lower()
+
+    @property
+    def own(self) -> str:
+        """The part of names that tells this application and cloud from others."""
+        if not self.cloud.emulated:
+            return self.application_id.lower()
+        return f"{self.application_id}-{hashlib.sha256(self.cloud.name.encode()).hexdigest()[:12]}".lower()
 
     def lock(self, tenant: str) -> Lock:
         """What lets one thread of one process at a time spend the token of this tenant's consent."""
@@ -54,7 +64,8 @@ class ConsentBook:
     def find(self, tenant: str = "") -> Flow[Consent]:
         """The consent for a tenant: by its id, by a domain of the person who consented, or the only one there is.
 
-        Raises `NoConsent`; `Misconfigured` where several would do.
+        What a plain store's tags say of MFA is no evidence: it counts as unseen until a token has shown it to this
+        process. Raises `NoConsent`; `Misconfigured` where several would do.
         """
         if GUID.fullmatch(tenant):
             entry = yield from work("read", lambda: self.store.read(self.name(tenant)))
@@ -72,11 +83,13 @@ class ConsentBook:
         return (yield from self.find(found[0].tenant))
 
     def consents(self) -> Flow[list[Consent]]:
-        """Every consent of this application in this cloud, without its token."""
-        entries = yield from work("list", self.store.list)
-        found = [Consent.read(entry) for entry in entries]
-        ours = [c for c in found if c and (c.cloud, c.application_id) == (self.cloud.name, self.application_id.lower())]
-        return sorted(ours, key=lambda consent: consent.tenant)
+        """Every consent of this application in this cloud, as its tags tell it and without its token."""
+        return [consent for consent in (yield from self._all()) if consent.state is not State.SUPERSEDED]
+
+    def superseded(self, tenant: str = "") -> Flow[list[Consent]]:
+        """The consents that were set aside, of one tenant (by its id) or of all."""
+        found = yield from self._all()
+        return [c for c in found if c.state is State.SUPERSEDED and tenant.lower() in ("", c.tenant)]
 
     def foreign(self, tenant: str) -> Flow[Entry | None]:
         """A tenant's entry that another tool wrote, if that is what lies there."""
@@ -86,103 +99,167 @@ class ConsentBook:
     def keep(self, consent: Consent, *, replacing: bool = False) -> Flow[Consent]:
         """Keep a new consent, already judged; it takes the place of the same person's former one.
 
-        A colleague's is replaced only where `replacing` says so. Raises `WrongPerson`, `StoreFailed`.
+        A colleague's is replaced only where `replacing` says so and MFA is shown; it is set aside. Raises
+        `WrongPerson`, `MfaMissing`, `StoreFailed`.
         """
         name = self.name(consent.tenant)
         for _ in range(MOST_ROUNDS):
             there = yield from work("read", lambda: self.store.read(name))
             former = Consent.read(there) if there is not None else None
-            if former is not None and former.person != consent.person and not replacing:
-                raise WrongPerson(
-                    f"{former.username} has consented for this tenant; {consent.username} did now. Nothing was changed"
-                )
             if former is not None:
-                consent = replace(consent, epoch=behind(consent.epoch, former.epoch))
-            expected = there.version if there is not None else None
+                yield from self._make_way(former, consent, replacing=replacing)
+                consent = replace(consent, epoch=behind(consent.epoch, former.epoch), lasted=_lasted(former))
             try:
-                kept = yield from self._write(name, consent, expected)
+                kept = yield from self._write(name, consent, there.version if there is not None else None)
             except StoreConflict:
                 continue
+            self._prove(kept)
             if self.shelf is not None:
                 yield from work("empty the shelf", self.shelf.empty)
             return kept
         raise StoreConflict("the store was changed again and again while a consent was to be kept")
 
-    def intend(self, consent: Consent) -> Flow[Consent]:
+    def intend(self, consent: Consent, token: Hidden | None = None) -> Flow[Consent]:
         """Write down that this consent's token is about to be redeemed: what also proves that the store can be written.
 
-        Raises `StoreFailed`; gives the consent as it now is, another's newer one where somebody was faster.
+        `token` is the stored one, or an earlier one of the same consent. Raises `StoreFailed`; gives the consent as it
+        now is, another's newer one where somebody was faster.
         """
-        name = self.name(consent.tenant)
+        turn = consent.turn
         for _ in range(MOST_ROUNDS):
-            intent = self.store.fingerprint(consent.refresh_token)
-            meant = replace(consent, intent=intent)
+            redeemed = token if token is not None and consent.turn == turn else consent.refresh_token
+            meant = replace(consent, intent=self.store.fingerprint(redeemed))
             try:
-                return (yield from self._mark(name, meant))
+                return (yield from self._mark(self.name(consent.tenant), meant))
             except StoreConflict:
                 consent = yield from self.find(consent.tenant)
         raise StoreConflict("the store was changed again and again while a token was to be redeemed")
 
-    def rotate(self, spent: Consent, token: Hidden | None, now: datetime, seen: Mfa) -> Flow[Consent]:
-        """Write the result of redeeming `spent`: the new refresh token if one came, and what its evidence says.
+    def rotate(self, spent: Consent, redeemed: Hidden, token: Hidden | None, now: datetime, seen: Mfa) -> Flow[Consent]:
+        """Write the result of redeeming `redeemed`, the stored token of `spent` or an earlier one.
 
-        A token got by redeeming inherits the evidence of its epoch. **Shown** replaces what was unseen; **absent**
-        never replaces, but is kept beside it as an alarm. The idle clock restarts only with a new token.
+        A token got by redeeming inherits the evidence of its epoch: one that tells nothing of MFA takes the place of
+        the stored one, one that shows none does not; it is kept beside it, and alarms. The idle clock restarts only
+        with another token in the place of the stored one.
         """
-        result = replace(spent, attempted_at=now, outcome="renewed", state=State.LIVE, code="", intent="")
-        if token is not None:
-            result = replace(result, refresh_token=token, generation=spent.generation + 1, obtained_at=now)
+
+        def result(current: Consent) -> Consent:
+            after = replace(
+                current, attempted_at=now, outcome="renewed", state=State.LIVE, code="", since=None, intent=""
+            )
+            if redeemed != current.refresh_token:
+                after = _fallen_back(after, redeemed)
+            if seen is Mfa.ABSENT and current.shown:
+                alarm = current.alarm or f"mfa absent since {now.date().isoformat()}"
+                after = replace(after, alarm=alarm, outcome="without mfa", beside=token or current.beside)
+            else:
+                after = after if token is None else _succeeded(after, token, now)
+                if seen is Mfa.SHOWN:
+                    after = replace(after, mfa=Mfa.SHOWN, claimed=None, alarm="", beside=None)
+            return after.alone() if self.store.plain else after
+
+        kept = yield from self._settle(spent, result)
         if seen is Mfa.SHOWN:
-            result = replace(result, mfa=Mfa.SHOWN, alarm="")
-        elif seen is Mfa.ABSENT and spent.mfa is Mfa.SHOWN:
-            result = replace(result, alarm=spent.alarm or f"mfa absent since {now.date().isoformat()}")
-
-        def write(current: Consent) -> Flow[Consent]:
-            name = self.name(result.tenant)
-            if token is None:
-                return self._mark(name, replace(result, version=current.version))
-            return self._write(name, result, current.version)
-
-        kept = yield from self._settle(spent, write)
-        if result.alarm and not spent.alarm:
+            self._prove(kept)
+        if kept.alarm and not spent.alarm:
             log.error("a token of %s no longer shows MFA, although the consent did", spent.tenant)
         return kept
 
     def refuse(self, spent: Consent, state: State | None, code: str, now: datetime) -> Flow[Consent]:
-        """Write down that redeeming `spent` was refused; marks only the version that was spent."""
-        result = replace(spent, attempted_at=now, outcome=f"refused {code}".strip(), intent="")
-        if state is not None:
-            result = replace(result, state=state, code=code)
-        name = self.name(spent.tenant)
-        return (yield from self._settle(spent, lambda now_: self._mark(name, replace(result, version=now_.version))))
+        """Write down that redeeming `spent` was refused; marks only the token that was spent.
+
+        A revocation reaches every token of the epoch, so that the earlier ones are wiped.
+        """
+
+        def result(current: Consent) -> Consent:
+            after = replace(current, attempted_at=now, outcome=f"refused {code}".strip(), intent="")
+            if state is None:
+                return after
+            since = current.since if current.state is state and current.since else now
+            return replace(after, state=state, code=code, since=since)
+
+        kept = yield from self._settle(spent, result)
+        if code == REVOKED and kept.turn == spent.turn and kept.alone() != kept:
+            kept = yield from self._settle(kept, Consent.alone)
+        return kept
+
+    def drop(self, spent: Consent, token: Hidden) -> Flow[Consent]:
+        """Take away an earlier token that turned out malformed, too."""
+        return (
+            yield from self._settle(
+                spent,
+                lambda current: replace(current, former=tuple(one for one in current.former if one.token != token)),
+            )
+        )
+
+    def mend(self, tenant: str) -> Flow[None]:
+        """See to it that the newest token is the current one, in a store that can only add versions."""
+        store = self.store
+        if isinstance(store, OrderingStore):
+            yield from work("mend", lambda: store.mend(self.name(tenant)))
 
     def forget(self, tenant: str) -> Flow[None]:
-        """Forget a tenant's consent, by a deliberate act; its access tokens go with it."""
-        yield from work("forget", lambda: self.store.forget(self.name(tenant)))
+        """Forget a tenant's consent, by a deliberate act; those set aside and its access tokens go with it."""
+        aside = () if self.store.plain else (yield from self.superseded(tenant))
+        for name in (self.name(tenant), *(self._aside(consent) for consent in aside)):
+            yield from work("forget", lambda name=name: self.store.forget(name))  # type: ignore[misc]
         if self.shelf is not None:
             yield from work("empty the shelf", self.shelf.empty)
 
-    def _settle(self, spent: Consent, write: Callable[[Consent], Flow[Consent]]) -> Flow[Consent]:
-        """`write` on condition that `spent` still lies there; else the winner's consent stands."""
-        current = spent
+    def _all(self) -> Flow[list[Consent]]:
+        entries = yield from work("list", self.store.list)
+        found = [Consent.read(entry) for entry in entries]
+        ours = [c for c in found if c and (c.cloud, c.application_id) == (self.cloud.name, self.application_id.lower())]
+        return sorted(ours, key=lambda consent: consent.tenant)
+
+    def _make_way(self, former: Consent, consent: Consent, *, replacing: bool) -> Flow[None]:
+        """Set a colleague's consent aside, if `consent` may take its place. A plain store keeps it as a version."""
+        if former.person == consent.person:
+            return
+        if not replacing:
+            raise WrongPerson(
+                f"{former.username} has consented for this tenant; {consent.username} did now. Nothing was changed"
+            )
+        if consent.mfa is not Mfa.SHOWN:
+            raise MfaMissing(f"{consent.username} cannot replace {former.username} without MFA; nothing was changed")
+        if not self.store.plain:
+            name, aside = self._aside(former), replace(former.alone(), state=State.SUPERSEDED, intent="")
+            there = yield from work("read", lambda: self.store.read(name))
+            yield from self._write(name, aside, there.version if there is not None else None)
+
+    def _aside(self, consent: Consent) -> str:
+        return f"{self.name(consent.tenant)}-superseded-{consent.epoch}".lower()
+
+    def _settle(self, spent: Consent, result: Callable[[Consent], Consent]) -> Flow[Consent]:
+        """Write what `result` makes of the consent that was spent; where another stands there by now, that one stands.
+
+        Raises `StoreConflict`, `NoConsent` where it was forgotten meanwhile.
+        """
+        name, current = self.name(spent.tenant), spent
         for _ in range(MOST_ROUNDS):
+            after = result(current)
+            changed = after.value() != current.value()
             try:
-                return (yield from write(current))
+                return (yield from self._write(name, after, current.version) if changed else self._mark(name, after))
             except StoreConflict:
                 current = yield from self.find(spent.tenant)
-                if (current.epoch, current.generation) != (spent.epoch, spent.generation):
+                if current.turn != spent.turn:
                     return current
         raise StoreConflict("the store was changed again and again while a token was to be written")
 
     def _write(self, name: str, consent: Consent, expected: str | None) -> Flow[Consent]:
-        tags = consent.tags()
-        entry = yield from work("write", lambda: self.store.write(name, consent.refresh_token, tags, expected))
+        value, tags = consent.value(), consent.tags()
+        entry = yield from work("write", lambda: self.store.write(name, value, tags, expected))
         return replace(consent, version=entry.version)
 
     def _mark(self, name: str, consent: Consent) -> Flow[Consent]:
         tags = consent.tags()
         entry = yield from work("mark", lambda: self.store.mark(name, tags, consent.version))
         return replace(consent, version=entry.version)
+
+    def _prove(self, consent: Consent) -> None:
+        if consent.mfa is Mfa.SHOWN:
+            self._proven.add(consent.epoch)
 
     def _ours(self, entry: Entry, tenant: str) -> Consent:
         consent = Consent.read(entry)
@@ -195,4 +272,34 @@ class ConsentBook:
                 f"{consent.application_id}: not what is asked for",
                 hint="Its refresh token goes nowhere else. Set the cloud, tenant and client id it belongs to.",
             )
+        if self.store.plain and consent.epoch not in self._proven:
+            return replace(consent, mfa=Mfa.UNSEEN, claimed=consent.mfa)
         return consent
+
+
+def _succeeded(consent: Consent, token: Hidden, now: datetime) -> Consent:
+    """The consent with `token` in place of the stored one, which becomes the newest of the earlier ones."""
+    former = (Former(consent.refresh_token, consent.obtained_at), *consent.former)[:MOST_FORMER]
+    return replace(consent, refresh_token=token, former=former, generation=consent.generation + 1, obtained_at=now)
+
+
+def _fallen_back(consent: Consent, token: Hidden) -> Consent:
+    """The consent with an earlier token in place of the stored one, which is malformed as those in between are."""
+    at = next((at for at, one in enumerate(consent.former) if one.token == token), None)
+    if at is None:
+        return consent
+    there, older = consent.former[at], consent.former[at + 1 :]
+    return replace(
+        consent,
+        refresh_token=there.token,
+        obtained_at=there.obtained_at,
+        generation=consent.generation + 1,
+        former=older,
+    )
+
+
+def _lasted(former: Consent) -> timedelta | None:
+    """How long a sign-in lasts here, as far as the former consent tells."""
+    if former.code in ENDED_BY_POLICY and former.since is not None:
+        return max(timedelta(), former.since - former.consented_at)
+    return former.lasted

@@ -6,25 +6,31 @@ layout of the seed documents, one secret a partner tenant with the bare token as
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from partnerauth.clock import Clock
-from partnerauth.cloud import GUID, Authority, Dialect, Resource
+from partnerauth.cloud import GUID, Api, Authority, Dialect, Resource
 from partnerauth.consent.book import ConsentBook
 from partnerauth.consent.consent import Consent
+from partnerauth.consent.pending import Pending, Slots
 from partnerauth.errors import (
+    ApiRefused,
     InvalidGrant,
     MfaAbsent,
     MfaUnseen,
     Misconfigured,
     PartnerAuthError,
+    StoreFailed,
     Tampered,
+    Unreachable,
+    Unreadable,
     WrongTenant,
 )
-from partnerauth.flow import Flow, work
+from partnerauth.flow import Flow
 from partnerauth.hidden import Hidden
 from partnerauth.oauth.application import Application
 from partnerauth.oauth.authorize import AuthorizeResponse, Ticket
@@ -36,8 +42,17 @@ from partnerauth.oauth.id_token import IdToken, agree, verify_id_token
 from partnerauth.oauth.keys import SigningKeys
 from partnerauth.oauth.tokens import TokenSet
 
+log = logging.getLogger("partnerauth.consent")
+
 PERMISSION_MISSING = frozenset({65001, 650057})
 """The application may not ask for this API: another one that it may ask for can show the evidence instead."""
+
+
+KEPT_FOR_LATER = (
+    "The sign-in is not lost: what came of it lies sealed for a day, and `partnerauth consent` or `renew` finishes it."
+)
+WHO = ("openid", "profile")
+"""The scopes by which an id_token tells who signed in: without `profile`, one of version 2.0 has no object id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,65 +82,135 @@ class FirstConsent:
         """Keep the consent that the browser brought back.
 
         Raises `Tampered`, `WrongTenant`, `WrongPerson`, `MfaAbsent`, `MfaUnseen`, `InvalidGrant` and what `exchange`
-        raises; then nothing is kept.
+        raises; then nothing is kept. Where the judgement cannot be made now (`Unreachable`, `StoreFailed`), what the
+        person left lies sealed for a day, and `finish` makes it.
         """
         code = ticket.claim(answer, self.clock.now())
         expected = Expected(ticket.authority, ticket.expected_tenant, ticket.expected_person)
-        yield from self._check()
-        beside: IdToken | None = None
-        if answer.id_token:
-            beside = yield from self._verified(answer.id_token, expected, ticket.nonce, code=answer.code)
-        tokens = yield from self._redeem(expected, code, ticket.dialect)
-        id_token = yield from self._id_token(expected, tokens, ticket.nonce)
-        if beside is not None and id_token is not None:
-            agree(beside, id_token)
-        if beside is None and id_token is None:
-            raise Tampered("no id_token came: who signed in cannot be told")
-        # The one that the browser brought is always signed; v1 does not sign the other.
-        return (yield from self._judged(expected, tokens, beside or id_token))
+
+        def redeem() -> Flow[Redeemed]:
+            beside: IdToken | None = None
+            if answer.id_token:
+                beside = yield from self._verified(answer.id_token, expected, ticket.nonce, code=answer.code)
+            redeemed = yield from self._redeem(expected, code, ticket.dialect)
+            return replace(redeemed, nonce=ticket.nonce, beside=beside, signed_in=True)
+
+        return (yield from self._kept(self._pending(expected, ticket.dialect), expected, redeem()))
 
     def device(self, login: DeviceLogin, expected: Expected, dialect: Dialect) -> Flow[Kept]:
         """Wait for the person to enter the device code elsewhere; keep the consent. Raises as `answer`."""
-        yield from self._check()
-        tokens = yield from poll(login, self.application, expected.authority, self.apis[0], self.clock, dialect)
-        id_token = yield from self._id_token(expected, tokens, None)
-        return (yield from self._judged(expected, tokens, id_token))
+
+        def redeem() -> Flow[Redeemed]:
+            tokens = yield from poll(login, self.application, expected.authority, self.apis[0], self.clock, dialect)
+            return Redeemed(tokens, self.apis[0])
+
+        return (yield from self._kept(self._pending(expected, dialect), expected, redeem()))
 
     def held(self, token: Hidden, expected: Expected, dialect: Dialect) -> Flow[Kept]:
         """Keep a refresh token held elsewhere, once it is redeemed and judged. Raises as `answer` does."""
         value = Hidden(token.reveal().strip())
         if not value:
             raise InvalidGrant("the refresh token is empty", hint="Consent again: partnerauth consent")
-        yield from self._check()
-        tokens = yield from self._redeem(expected, RefreshToken(value), dialect)
-        id_token = yield from self._id_token(expected, tokens, None)
-        if tokens.refresh_token is None:
-            tokens = replace(tokens, refresh_token=value)
-        return (yield from self._judged(expected, tokens, id_token, outcome="adopted"))
+        pending = self._pending(expected, dialect, outcome="adopted")
+        return (yield from self._kept(pending, expected, self._again(value, expected, dialect)))
 
-    def _check(self) -> Flow[None]:
-        if not self.book.store.plain:  # to check a key vault is to write one more secret there
-            yield from work("check the store", self.book.store.check)
+    def finish(self) -> Flow[list[Kept | PartnerAuthError]]:
+        """Judge what was left unjudged by a crash or an outage; what has lain there for a day is erased.
 
-    def _redeem(self, expected: Expected, grant: Grant, dialect: Dialect) -> Flow[TokenSet]:
+        Gives what was kept, and the errors of what was not.
+        """
+        slots, outcomes = Slots(self.book), list[Kept | PartnerAuthError]()
+        for name in (yield from slots.left()):
+            taken = yield from slots.take_up(name)
+            if taken is None:
+                continue
+            pending, lock = taken
+            try:
+                if pending.refresh_token and not pending.is_over(self.clock.now()):
+                    outcomes.append((yield from self._finished(pending)))
+                else:
+                    yield from slots.clear(pending)
+            except PartnerAuthError as error:
+                outcomes.append(error)
+            finally:
+                lock.release()
+        return outcomes
+
+    def _finished(self, pending: Pending) -> Flow[Kept]:
+        authority = self.book.cloud.authority(pending.tenant)
+        expected = Expected(authority, pending.expected_tenant, pending.expected_person)
+        redeem = self._again(pending.refresh_token, expected, pending.dialect)
+        return (yield from self._concluded(pending, expected, redeem))
+
+    def _pending(self, expected: Expected, dialect: Dialect, outcome: str = "consented") -> Pending:
+        return Pending(
+            self.book.cloud.name,
+            self.book.application_id.lower(),
+            expected.authority.tenant,
+            dialect,
+            self.clock.now(),
+            expected.tenant,
+            expected.person,
+            replacing=self.replacing,
+            without_mfa=self.without_mfa,
+            outcome=outcome,
+        )
+
+    def _kept(self, pending: Pending, expected: Expected, redeem: Flow[Redeemed]) -> Flow[Kept]:
+        """Redeem and judge, with the token in a slot of its own in between."""
+        if self.book.store.plain:
+            return (yield from self._judged(pending, expected, (yield from redeem)))
+        pending, lock = yield from Slots(self.book).take(pending)
+        try:
+            return (yield from self._concluded(pending, expected, redeem))
+        finally:
+            lock.release()
+
+    def _concluded(self, pending: Pending, expected: Expected, redeem: Flow[Redeemed]) -> Flow[Kept]:
+        """Redeem, lay the token into the slot, judge it; the slot is cleared unless it is still needed."""
+        slots = Slots(self.book)
+        try:
+            redeemed = yield from redeem
+            if redeemed.tokens.refresh_token is not None:
+                try:
+                    pending = yield from slots.fill(pending, redeemed.tokens.refresh_token)
+                except StoreFailed as error:
+                    log.warning("what a person left could not be laid aside (%s)", type(error).__name__)
+            kept = yield from self._judged(pending, expected, redeemed)
+        except PartnerAuthError as error:
+            if pending.refresh_token and isinstance(error, (Unreachable, StoreFailed)):
+                error.hint += f" {KEPT_FOR_LATER}"
+            else:
+                yield from self._clear(pending)
+            raise
+        yield from self._clear(pending)
+        return kept
+
+    def _clear(self, pending: Pending) -> Flow[None]:
+        try:
+            yield from Slots(self.book).clear(pending)
+        except StoreFailed as error:
+            log.warning("a slot could not be cleared (%s); it ends after a day", type(error).__name__)
+
+    def _again(self, token: Hidden, expected: Expected, dialect: Dialect) -> Flow[Redeemed]:
+        redeemed = yield from self._redeem(expected, RefreshToken(token), dialect)
+        if redeemed.tokens.refresh_token is None:
+            return replace(redeemed, tokens=replace(redeemed.tokens, refresh_token=token))
+        return redeemed
+
+    def _redeem(self, expected: Expected, grant: Grant, dialect: Dialect) -> Flow[Redeemed]:
         refusal: PartnerAuthError | None = None
         for resource in self.apis:
             try:
-                return (
-                    yield from exchange(
-                        self.application, expected.authority, grant, resource, self.clock, dialect=dialect
-                    )
+                tokens = yield from exchange(
+                    self.application, expected.authority, grant, resource, self.clock, dialect=dialect, scope=WHO
                 )
+                return Redeemed(tokens, resource)
             except PartnerAuthError as error:
                 if error.code not in PERMISSION_MISSING:
                     raise
                 refusal = refusal or error
         raise refusal or Misconfigured("no API was named to ask a first token for")
-
-    def _id_token(self, expected: Expected, tokens: TokenSet, nonce: Hidden | None) -> Flow[IdToken | None]:
-        if tokens.id_token is None:
-            return None
-        return (yield from self._verified(tokens.id_token, expected, nonce, access_token=tokens.access_token))
 
     def _verified(
         self,
@@ -148,9 +233,18 @@ class FirstConsent:
             from_browser=code is not None,
         )
 
-    def _judged(
-        self, expected: Expected, tokens: TokenSet, id_token: IdToken | None, outcome: str = "consented"
-    ) -> Flow[Kept]:
+    def _judged(self, pending: Pending, expected: Expected, redeemed: Redeemed) -> Flow[Kept]:
+        tokens, id_token = redeemed.tokens, redeemed.beside
+        if tokens.id_token is not None:
+            came = yield from self._verified(
+                tokens.id_token, expected, redeemed.nonce, access_token=tokens.access_token
+            )
+            if id_token is not None:
+                agree(id_token, came)
+            # The one that the browser brought is always signed; v1 does not sign the other.
+            id_token = id_token or came
+        if id_token is None and redeemed.signed_in:
+            raise Tampered("no id_token came: who signed in cannot be told")
         evidence = read_access_token(tokens.access_token)
         if evidence.emulated and not self.book.cloud.takes_emulated_tokens:
             raise Tampered("the token comes from an emulator, and this is no emulated cloud")
@@ -160,7 +254,9 @@ class FirstConsent:
         mfa = evidence.mfa
         if mfa is Mfa.UNSEEN and id_token is not None:
             mfa = read_id_token(id_token).mfa
-        if mfa is not Mfa.SHOWN and not self.without_mfa:
+        if mfa is Mfa.UNSEEN:
+            mfa = yield from self._told(redeemed)
+        if mfa is not Mfa.SHOWN and not (pending.without_mfa and self.book.cloud.takes_emulated_tokens):
             raise unproven(mfa, evidence.username)
         if tokens.refresh_token is None:
             raise InvalidGrant(
@@ -181,11 +277,27 @@ class FirstConsent:
             consented_at=now,
             obtained_at=now,
             attempted_at=now,
-            outcome=outcome,
+            outcome=pending.outcome,
             without_mfa=mfa is not Mfa.SHOWN,
         )
-        kept = yield from self.book.keep(consent, replacing=self.replacing)
+        kept = yield from self.book.keep(consent, replacing=pending.replacing)
         return Kept(kept, evidence)
+
+    def _told(self, redeemed: Redeemed) -> Flow[Mfa]:
+        """What Partner Center says of a token that does not tell by itself."""
+        if redeemed.resource != self.book.cloud.apis.get(Api.PARTNER_CENTER):
+            return Mfa.UNSEEN
+        from partnerauth.apis.partnercenter.mfa import compliance
+
+        def bearer() -> Flow[Hidden]:
+            yield from ()
+            return redeemed.tokens.access_token
+
+        try:
+            compliant = yield from compliance(redeemed.resource, bearer)
+        except (ApiRefused, Unreadable):
+            return Mfa.UNSEEN
+        return {True: Mfa.SHOWN, False: Mfa.ABSENT, None: Mfa.UNSEEN}[compliant]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +312,20 @@ class Expected:
     def tid(self) -> str:
         """The tenant id that is expected."""
         return self.tenant or (self.authority.tenant if GUID.fullmatch(self.authority.tenant) else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """What came for a grant, and for which API; `beside` is the id_token that came by the browser, already verified.
+
+    `signed_in`: a person has just come back from the sign-in page, so that an id_token must have come one way or other.
+    """
+
+    tokens: TokenSet
+    resource: Resource
+    nonce: Hidden | None = None
+    beside: IdToken | None = None
+    signed_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)

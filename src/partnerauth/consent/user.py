@@ -11,7 +11,15 @@ from partnerauth.cloud import GUID, Api, Cloud, Dialect, Resource
 from partnerauth.consent.book import ConsentBook
 from partnerauth.consent.consent import IDLE_LIFETIME, Consent, State
 from partnerauth.consent.first import Expected, FirstConsent
-from partnerauth.errors import ConsentLost, NoConsent, PartnerAuthError, Refused, StoreFailed, Tampered, Unreadable
+from partnerauth.errors import (
+    ConsentLost,
+    NoConsent,
+    PartnerAuthError,
+    Refused,
+    StoreFailed,
+    Tampered,
+    Unreadable,
+)
 from partnerauth.flow import Flow, wait, work
 from partnerauth.hidden import Hidden
 from partnerauth.oauth.application import Application
@@ -31,7 +39,7 @@ UNSAVED_RESERVE = timedelta(days=14)
 """While the stored token lives longer than this, a token is handed out although its successor could not be stored."""
 
 STATES = {Mark.LOST: State.LOST, Mark.SPENT: State.LOST, Mark.SUSPENDED: State.SUSPENDED}
-"""What a refusal makes of the consent whose token was spent. There is no earlier token to try, so *spent* is final."""
+"""What a refusal makes of the consent whose token was spent; *spent* once no earlier token is left to try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,24 +115,25 @@ class AppUser:
                 code=consent.code,
             )
         consent = yield from self.book.intend(consent)
-        authority = self.cloud.authority(self.customer or consent.tenant)
-        grant = RefreshToken(consent.refresh_token)
+        redeemed = consent.refresh_token
         try:
-            tokens = yield from exchange(
-                self.application, authority, grant, resource, self.clock, dialect=self.dialect, claims=claims
-            )
-            evidence = _evidence(tokens)
-            if evidence is not None and not self.customer:
-                _same_person(consent, evidence)
+            tokens, evidence = yield from self._redeem(consent, redeemed, resource, claims)
         except PartnerAuthError as error:
-            if not self.customer:
+            if self.customer:
+                raise
+            if mark_of(error) is not Mark.SPENT or not consent.former:
                 yield from self._refused(consent, error)
-            raise
+                raise
+            fallen_back = yield from self._fall_back(consent, error, resource, claims)
+            if fallen_back is None:
+                current = yield from self.book.find(consent.tenant)
+                return (yield from self._spend(current, resource, claims))
+            consent, redeemed, tokens, evidence = fallen_back
         if self.customer:
             return tokens.without_refresh_token()
         seen = evidence.mfa if evidence is not None else Mfa.UNSEEN
         try:
-            yield from self._rotate(consent, tokens, seen)
+            yield from self._rotate(consent, redeemed, tokens, seen)
         except StoreFailed as error:
             if IDLE_LIFETIME - consent.age(self.clock.now()) < UNSAVED_RESERVE:
                 raise
@@ -132,17 +141,56 @@ class AppUser:
             return replace(tokens.without_refresh_token(), unsaved=True)
         return tokens.without_refresh_token()
 
-    def _rotate(self, consent: Consent, tokens: TokenSet, seen: Mfa) -> Flow[None]:
-        """Store what came; where the store fails, again and again for half a minute. Raises `StoreFailed`."""
-        changed = _changed(consent, tokens.refresh_token)
-        for pause in STORE_PAUSES:
+    def _redeem(
+        self, consent: Consent, token: Hidden, resource: Resource, claims: str
+    ) -> Flow[tuple[TokenSet, Evidence | None]]:
+        """What comes for a refresh token of the consent, and what its access token says, if it is of this person."""
+        authority = self.cloud.authority(self.customer or consent.tenant)
+        tokens = yield from exchange(
+            self.application, authority, RefreshToken(token), resource, self.clock, dialect=self.dialect, claims=claims
+        )
+        evidence = _evidence(tokens)
+        if evidence is not None and not self.customer:
+            _same_person(consent, evidence)
+        return tokens, evidence
+
+    def _fall_back(
+        self, consent: Consent, malformed: PartnerAuthError, resource: Resource, claims: str
+    ) -> Flow[tuple[Consent, Hidden, TokenSet, Evidence | None] | None]:
+        """Redeem an earlier token in place of the stored one, which is malformed; each is tried once.
+
+        Gives the consent as it now is, the token that was good, and what came for it; None where somebody else has
+        stored another token meanwhile. Raises `malformed` where none was good, and whatever else an earlier token is
+        refused with: then no other is tried.
+        """
+        for former in consent.former:
+            intended = yield from self.book.intend(consent, former.token)
+            if intended.turn != consent.turn:
+                return None
+            consent = intended
             try:
-                yield from self.book.rotate(consent, changed, tokens.received_at, seen)
-                return
+                return (consent, former.token, *(yield from self._redeem(consent, former.token, resource, claims)))
+            except PartnerAuthError as error:
+                if mark_of(error) is not Mark.SPENT:
+                    yield from self._refused(consent, error)
+                    raise
+            consent = yield from self.book.drop(consent, former.token)
+        yield from self._refused(consent, malformed)
+        raise malformed
+
+    def _rotate(self, consent: Consent, redeemed: Hidden, tokens: TokenSet, seen: Mfa) -> Flow[None]:
+        """Store what came; where the store fails, again and again for half a minute. Raises `StoreFailed`."""
+        changed = None if tokens.refresh_token in (None, redeemed) else tokens.refresh_token
+        for pause in (*STORE_PAUSES, None):
+            try:
+                yield from self.book.rotate(consent, redeemed, changed, tokens.received_at, seen)
             except StoreFailed as error:
+                if pause is None:
+                    raise
                 log.warning("the store failed (%s); trying again in %.0f s", type(error).__name__, pause)
+            else:
+                return
             yield from wait(pause)
-        yield from self.book.rotate(consent, changed, tokens.received_at, seen)
 
     def _refused(self, consent: Consent, error: PartnerAuthError) -> Flow[None]:
         state = STATES.get(mark_of(error))
@@ -166,10 +214,6 @@ def _evidence(tokens: TokenSet) -> Evidence | None:
         return read_access_token(tokens.access_token)
     except (Refused, Unreadable):
         return None
-
-
-def _changed(consent: Consent, token: Hidden | None) -> Hidden | None:
-    return None if token is None or token == consent.refresh_token else token
 
 
 def _why(code: str) -> str:

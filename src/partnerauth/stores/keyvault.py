@@ -1,9 +1,10 @@
 """Azure Key Vault as a store: one secret for each name, its value bare so that other tools can read it.
 
 The vault has no write on condition: versions are only added, and the one added last is current. So a write reads first,
-adds, and reads again; who then sees another's version on top has lost. Of two that read the same version the slower one
-may still cover the other's unawares: the lock keeps that from happening on one machine. Versions that were written over
-are disabled, for their values stay readable otherwise.
+adds, and looks at what was added meanwhile. Of ours the one counts whose tags stand highest (`rank`, then the version's
+id): all writers come to the same judgement, whoever was slower, and who sees another one on top writes it again. What
+another tool put on top is nobody's to judge here: it stays, and who wrote has lost. Versions that were written over are
+disabled, for their values stay readable otherwise.
 
 Sources: Key Vault REST reference (secrets), "About Key Vault secrets" (limits), "Soft-delete overview".
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from hmac import digest
 from typing import TYPE_CHECKING, TypeVar
@@ -20,11 +21,11 @@ from typing import TYPE_CHECKING, TypeVar
 from partnerauth.errors import Misconfigured, StoreConflict, StoreFailed, StoreUnwritable
 from partnerauth.hidden import Hidden
 from partnerauth.stores.lock import FileLock
-from partnerauth.stores.store import Entry, conflict, proper
+from partnerauth.stores.store import Entry, conflict, proper, rank
 
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError
-    from azure.keyvault.secrets import KeyVaultSecret, SecretClient
+    from azure.keyvault.secrets import KeyVaultSecret, SecretClient, SecretProperties
 
 T = TypeVar("T")
 
@@ -67,22 +68,47 @@ class KeyVaultStore:
             raise
 
     def write(self, name: str, value: Hidden, tags: Mapping[str, str], expected: str | None) -> Entry:
-        """Add a version where `expected` is the current one, and disable that.
+        """Add a version where `expected` is the current one, and disable those that it takes the place of.
 
-        Raises `StoreConflict` where another is current, before or after. A deleted secret is recovered first.
+        Raises `StoreConflict` where another is current before, or counts for more after. A deleted secret is recovered
+        first.
         """
         name = proper(name)
         _fits(tags)
         there = self._expect(name, expected)
         added, recovered = self._add(name, value, tags, expected)
-        entry = self.read(name)
-        if entry is None or _id(entry.version) != added:
-            raise conflict(name)
         if recovered:
             self._disable_all(name, but=added)
-        elif there:
-            self._disable(name, _id(there.version))
+        rivals = [] if recovered else self._rivals(name, there)
+        counts = max((_standing(one) for one in rivals), default=None)
+        if counts is not None and counts > (rank(tags), added):
+            self._raise(name, counts[1])
+            raise conflict(name)
+        entry = self.read(name)
+        if (
+            entry is not None
+            and _id(entry.version) != added
+            and any(_id(entry.version) == one.version for one in rivals)
+        ):
+            added, _ = self._add(name, value, tags, expected)
+            entry = self.read(name)
+        if entry is None or _id(entry.version) != added:
+            raise conflict(name)
+        for version in {*([_id(there.version)] if there else ()), *(str(one.version) for one in rivals)} - {added}:
+            self._disable(name, version)
         return entry
+
+    def mend(self, name: str) -> None:
+        """Write the version that counts again, where one of ours lies on top that does not."""
+        name = proper(name)
+        found = self._enabled(name)
+        ours = {str(one.version): _standing(one) for one in found if one.content_type == CONTENT_TYPE}
+        entry = self.read(name)
+        if entry is None or _id(entry.version) not in ours:
+            return
+        counts = max(ours.values())
+        if counts[0] > rank(entry.tags):
+            self._raise(name, counts[1])
 
     def mark(self, name: str, tags: Mapping[str, str], expected: str) -> Entry:
         """Put `tags` in place of the tags of the current version; no new version, but another `Entry.version`."""
@@ -168,6 +194,34 @@ class KeyVaultStore:
             hint="Wait a minute, then try again; look for other programs that write the same secret.",
         )
 
+    def _enabled(self, name: str) -> Sequence[SecretProperties]:
+        """The enabled versions; none where the vault does not let us list them."""
+        try:
+            found = self._ask(lambda: list(self._client.list_properties_of_secret_versions(name)))
+        except StoreFailed:
+            return []
+        return [one for one in found if one.enabled is not False]
+
+    def _rivals(self, name: str, there: Entry | None) -> Sequence[SecretProperties]:
+        """Our versions that count for more than the one that lay there; after another tool's, only what came later."""
+        found = self._enabled(name)
+        ours = [one for one in found if one.content_type == CONTENT_TYPE]
+        if there is None:
+            return ours
+        before = next((one for one in found if one.version == _id(there.version)), None)
+        if before is not None and before.content_type != CONTENT_TYPE:
+            return [one for one in ours if _created(one) > _created(before)]
+        return [one for one in ours if rank(_tags(one)) > rank(there.tags)]
+
+    def _raise(self, name: str, version: str) -> None:
+        """Write a version again, so that it lies on top, unless it does."""
+        there = self.read(name)
+        if there is None or _id(there.version) == version:
+            return
+        found = _entry(name, self._ask(lambda: self._client.get_secret(name, version)))
+        if (found.value, rank(found.tags)) != (there.value, rank(there.tags)):
+            self._add(name, found.value, found.tags, there.version)
+
     def _recover(self, name: str) -> bool:
         try:
             self._ask(lambda: self._client.begin_recover_deleted_secret(name))
@@ -246,6 +300,18 @@ def _entry(name: str, secret: KeyVaultSecret) -> Entry:
     # Marks do not make a version of the vault's, but they must make one of ours.
     told = sha256(json.dumps(tags, sort_keys=True).encode()).hexdigest()[:16]
     return Entry(name, Hidden(secret.value or ""), f"{secret.properties.version}.{told}", tags)
+
+
+def _tags(version: SecretProperties) -> dict[str, str]:
+    return dict(version.tags or {})
+
+
+def _created(version: SecretProperties) -> float:
+    return version.created_on.timestamp() if version.created_on is not None else 0.0
+
+
+def _standing(version: SecretProperties) -> tuple[tuple[str, int, str], str]:
+    return rank(_tags(version)), str(version.version)
 
 
 def _id(version: str) -> str:

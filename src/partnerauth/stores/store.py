@@ -176,6 +176,25 @@ class SealingStore(SecretStore, Protocol):
         ...
 
 
+@runtime_checkable
+class OrderingStore(SecretStore, Protocol):
+    """A store that can only add versions: which one counts is told by the tags `ORDER`, the greatest wins."""
+
+    def mend(self, name: str) -> None:
+        """Write the version that counts again, where another one lies on top. Raises `StoreFailed`."""
+        ...
+
+
+ORDER = ("epoch", "generation", "obtained")
+"""The tags that order the versions of one name in a store without compare-and-set; they are never evidence."""
+
+
+def rank(tags: Mapping[str, str]) -> tuple[str, int, str]:
+    """Where a version stands by its tags `ORDER`; one without them stands below every other."""
+    epoch, generation, obtained = (tags.get(name, "") for name in ORDER)
+    return epoch, int(generation) if generation.isascii() and generation.isdigit() else 0, obtained
+
+
 def proper(name: str) -> str:
     """The name in lower case. Raises `Misconfigured` for one that cannot be."""
     if 0 < len(name) <= LONGEST_NAME and name.isascii() and name.replace("-", "0").isalnum():
