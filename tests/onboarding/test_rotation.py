@@ -190,6 +190,20 @@ def test_by_the_consent_where_the_application_may_not(tmp_path: Path, kind: Cred
     assert shop.works()
 
 
+def test_a_certificate_is_rolled_by_proof_without_a_permission_to_write(tmp_path: Path) -> None:
+    """It is enough that the consent may read the directory: the application signs with the key that it has."""
+    shop = Workshop(tmp_path, CERTIFICATE)
+    shop.allow()
+
+    steps = shop.steps(shop.rotation(overlap=timedelta()).rotate())
+
+    assert len(shop.registered) == 1
+    assert shop.works()
+    assert {path.rpartition("/")[2] for method, path in steps if method in ("POST", "PATCH")} == {
+        "token", "addKey", "removeKey",
+    }  # fmt: skip
+
+
 def test_where_nobody_may_that_is_said_and_nothing_is_begun(shop: Workshop) -> None:
     shop.allow()
 
