@@ -335,6 +335,29 @@ def test_a_disk_that_fails_while_it_is_stored(shop: Workshop, arrives: bool, com
     assert set(shop.registered) == {outcome.key_id, *(one.key_id for one in outcome.leaving)}
 
 
+class Lying(FilePlace):
+    """A disk that says that it wrote, and did so only once."""
+
+    def replace(self, content: bytes) -> None:
+        if not hasattr(self, "written"):
+            self.written = content
+            super().replace(content)
+            raise StoreUnwritable("the disk failed afterwards")
+
+
+def test_a_disk_that_does_not_take_the_former_one_back(shop: Workshop) -> None:
+    """What it says is not enough: the new one stays in the directory while it may lie in the place."""
+    lying = Lying(shop.path, "secret")
+
+    with pytest.raises(StoreUnwritable) as raised:
+        shop.partner.run(shop.rotation(places=lambda target, kind: lying).rotate())
+
+    assert "both work" in raised.value.hint
+    assert len(shop.registered) == 2
+    assert shop.works()
+    assert shop.rotate().finished
+
+
 def test_two_at_once_on_one_machine_go_one_after_the_other(shop: Workshop) -> None:
     """The lock holds the second off; across machines the condition of the notes does."""
     rotation = shop.rotation()
