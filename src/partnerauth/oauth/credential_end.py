@@ -43,6 +43,12 @@ class CredentialEnd:
     key_id: str = ""
     ends: datetime | None = None
     known_from: KnownFrom = KnownFrom.NOBODY
+    begins: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return f"the application's {'federated token' if self.kind is CredentialKind.FEDERATED else self.kind.value}"
 
     def days_left(self, now: datetime) -> int | None:
         """Whole days until the end; zero when it is over, None where no end is known."""

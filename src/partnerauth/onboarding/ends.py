@@ -70,7 +70,8 @@ def _end(holding: Holding, notebook: Notebook, note: Note) -> Flow[CredentialEnd
     noted = note.find(kind, mark)
     key_id = noted.key_id if noted is not None else ""
     if isinstance(credential, Certificate):
-        return CredentialEnd(kind, where, key_id, credential.ends, KnownFrom.CERTIFICATE)
+        begins = credential.certificate.not_valid_before_utc
+        return CredentialEnd(kind, where, key_id, credential.ends, KnownFrom.CERTIFICATE, begins)
     if noted is None:
         return CredentialEnd(kind, where)
     return CredentialEnd(kind, where, key_id, noted.ends, noted.source)
