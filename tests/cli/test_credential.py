@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from partnerauth.cloud import Api
-from partnerauth.emulator.default import APPLICATION_IDS, TENANT, VAULT, WEB_APP
+from partnerauth.emulator.default import ADMIN_AGENT, APPLICATION_IDS, TENANT, VAULT, WEB_APP
 from partnerauth.emulator.graph.certificates import key_id
 from partnerauth.emulator.registration import Registration
 from tests.canaries import Canary
@@ -244,6 +244,23 @@ def test_the_next_credential_where_the_first_is_refused(
     outcome = renewed(shell, place)
     assert outcome.code == 5
     assert json.loads(outcome.out)[0]["code"] == "7000222"
+
+
+def test_the_consents_in_a_key_vault_and_the_secret_in_a_file(
+    shell: Shell, place: Place, file: Path, registration: Registration
+) -> None:
+    """The notes lie beside the consents, and are nobody's consent; the vault is opened by the new secret afterwards."""
+    shell.settings["store"] = place.server.url + f"/{VAULT}.vault.azure.net"
+    shell.consent()
+
+    outcome = shell.run("credential", "rotate", "--retire-now", "--json")
+    status = shell.run("credential", "status", "--json")
+
+    assert (outcome.code, len(registration.secrets)) == (0, 1)
+    assert status.value[0]["key_id"] == outcome.value["key_id"]
+    assert [consent["user"] for consent in shell.run("status", "--json").value] == [ADMIN_AGENT]
+    assert renewed(shell, place).code == 0
+    place.emulator.world.vaults[VAULT].secrets.clear()
 
 
 @pytest.mark.parametrize("name", [TENANT, "refreshtoken", "a-name-of-its-own"])

@@ -436,6 +436,18 @@ def test_the_file_is_private_and_keeps_its_form(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["client-secret", "real"]
 
 
+def test_what_a_killed_process_left_beside_the_file_goes(shop: Workshop) -> None:
+    """It may hold a secret; other files are none of our business."""
+    left, other = (shop.path.with_name(f"client-secret.{end}") for end in ("new-0123456789abcdef", "new-and-mine"))
+    left.write_text("a secret that never came into its place")
+    other.write_text("mine")
+
+    shop.rotate()
+
+    assert not left.exists()
+    assert other.exists()
+
+
 def test_an_answer_that_was_lost_leaves_no_orphan(shop: Workshop) -> None:
     """The directory added it and nobody was told: it is found by its name."""
     shop.partner.emulator.faults.add(operation="POST /v1.0/applications/{application}/addPassword", drop=True, times=1)

@@ -77,6 +77,8 @@ def rotate(settings: Settings, **given: Any) -> None:
     until the next rotation, or as long as --overlap says. What was broken off is mended by the next run. For a daily
     job: --within 30, which also retires what is due.
     """
+    from partnerauth.config import CREDENTIALS
+
     if given["retire_now"] and given["overlap"] is not None:
         raise Misconfigured("--overlap and --retire-now exclude each other")
     rotation = _rotation(settings, given["kind"], given["to"])
@@ -96,7 +98,10 @@ def rotate(settings: Settings, **given: Any) -> None:
     elif given["dry_run"]:
         _plan(settings, rotation, given["json_"])
     else:
-        _told(settings.session.run(rotation.rotate()), given["json_"])
+        outcome = settings.session.run(rotation.rotate())
+        if not given["json_"] and rotation.target != _setting(settings, rotation.kind):
+            click.echo(f"next: set {CREDENTIALS[rotation.kind.value]} to {rotation.target}", err=True)
+        _told(outcome, given["json_"])
 
 
 @credential.command(short_help="Let former credentials go whose time of overlap is over.")

@@ -6,6 +6,7 @@ A file is replaced at once and durably: whoever reads it meanwhile reads the for
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Protocol
 
 from partnerauth.errors import Misconfigured, StoreFailed, StoreUnwritable
@@ -97,10 +98,15 @@ class FilePlace:
             raise unwritable(self._path, error) from None
 
     def check(self) -> None:
-        """Make sure that a file can be made beside it, and given to the owner of the present one."""
+        """Make sure that a file can be made beside it, and given to the owner of the present one.
+
+        What a killed process left beside it goes: for that nobody else may be replacing it now.
+        """
         path = os.path.realpath(self._path)
         draft = draft_of(path)
         try:
+            for left in _drafts(path):
+                os.unlink(left)
             os.close(new_file(draft))
             try:
                 _keep_owner(path, draft)
@@ -158,6 +164,13 @@ class StorePlace:
     def check(self) -> None:
         """Make sure that the store can be written."""
         self._store.check()
+
+
+def _drafts(path: str) -> list[str]:
+    """What was written beside `path` and never came into its place."""
+    folder, name = os.path.split(path)
+    begun = re.compile(re.escape(name) + r"\.new-[0-9a-f]{16}")
+    return [os.path.join(folder, one) for one in os.listdir(folder) if begun.fullmatch(one)]
 
 
 def _keep_owner(path: str, draft: str) -> None:
