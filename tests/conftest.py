@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest_plugins = ["pytester", "tests.canaries", "tests.needs"]
+pytest_plugins = ["pytester", "tests.canaries", "tests.figures", "tests.needs"]
 
 
 @pytest.fixture(scope="session")

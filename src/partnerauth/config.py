@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from azure.keyvault.secrets import SecretClient
 
     from partnerauth.consent.book import ConsentBook
+    from partnerauth.consent.invitation import Invitations
     from partnerauth.consent.user import AppUser
     from partnerauth.messages import Request, Response
     from partnerauth.oauth.application import Application
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from partnerauth.stores.store import KeySource, SecretStore, Shelf
 
 FILE = "partnerauth.toml"
+DESK_URL = "https://localhost:44395/"
+"""Where the web endpoint of the seed documents runs."""
 PREFIX = "PARTNERAUTH_"
 
 SETTINGS: Mapping[str, str] = {
@@ -56,6 +59,9 @@ SETTINGS: Mapping[str, str] = {
     "store_passphrase_file": "a file with the store's passphrase (or the variable PARTNERAUTH_STORE_PASSPHRASE)",
     "store_token_file": "a file with the token for OpenBao or Vault (or the variable PARTNERAUTH_STORE_TOKEN)",
     "shelf": "file: keep access tokens in the local file store although consents lie in a key vault",
+    "reach": "APIs that a new consent is tried at, with commas; else partner-center, referrals, graph, management",
+    "desk_url": "the consent page's address and redirect URI; https://localhost:44395/ where it is not set",
+    "desk_store": "where invitations and sign-ins under way lie; the store, or the usual file where that one is plain",
     "username": "for --as password: the user principal name",
     "password_file": "for --as password: a file with the password (or the variable PARTNERAUTH_PASSWORD)",
     "ca": "a PEM bundle of authorities to trust in place of the system's",
@@ -64,7 +70,7 @@ SETTINGS: Mapping[str, str] = {
 """Every setting and what it is; the reference page is held against this table."""
 
 NOT_FROM_HERE = frozenset({"cloud", "ca", "clock", "store", "store_key", "shelf"})
-NOT_FROM_HERE |= {"store_passphrase_file", "store_token_file"}
+NOT_FROM_HERE |= {"store_passphrase_file", "store_token_file", "desk_url", "desk_store"}
 INLINE_SECRETS = {  # names of settings
     "client_secret": "client_secret_file",
     "certificate_passphrase": "certificate_passphrase_file",
@@ -129,10 +135,11 @@ class Settings:
             origins |= dict.fromkeys(layer, origin)
         names = ("client_secret", "certificate_passphrase", "password", *ONLY_VARIABLES)
         secrets = {name: Hidden(env[PREFIX + name.upper()]) for name in names if env.get(PREFIX + name.upper())}
-        if "://" in values.get("store", ""):
-            from partnerauth.stores.opening import addressed
+        for place in ("store", "desk_store"):
+            if "://" in values.get(place, ""):
+                from partnerauth.stores.opening import addressed
 
-            values["store"], secrets["store"] = addressed(values["store"], origins["store"])
+                values[place], secrets[place] = addressed(values[place], origins[place])
         return cls(values, origins, configured, secrets, dict(env))
 
     def get(self, name: str, default: str = "") -> str:
@@ -305,6 +312,38 @@ class Settings:
         return open_store(Hidden(vault), self.key, self.means), secret
 
     @cached_property
+    def desk_store(self) -> SecretStore:
+        """Where invitations and sign-ins under way lie: sealed, so the embedded file where the store is plain."""
+        from partnerauth.stores.opening import open_store
+
+        place = self.get("desk_store")
+        if not place:
+            plain = self.get("store") == "environment" or self.store.plain
+            return self.file_store if plain else self.store
+        if place == self.get("store", "file"):
+            return self.store
+        return open_store(self.secrets.get("desk_store", Hidden(place)), self.key, self.means)
+
+    @property
+    def desk_url(self) -> str:
+        """The consent page's own address, with a slash at its end. Raises `Misconfigured`."""
+        return proper_desk_url(self.get("desk_url", DESK_URL))
+
+    @cached_property
+    def invitations(self) -> Invitations:
+        """The invitations to the consent page of this application."""
+        from partnerauth.consent.invitation import Invitations
+
+        return Invitations(self.desk_store, self.cloud, self.required("client_id").lower(), self.desk_url, self.clock)
+
+    @cached_property
+    def reach(self) -> Mapping[str, Resource]:
+        """The APIs that a new consent is tried at, by name."""
+        from partnerauth.consent.reach import named
+
+        return named(self.cloud, self.get("reach"))
+
+    @cached_property
     def shelf(self) -> Shelf | None:
         """Where access tokens are kept between processes: beside the consents where those are sealed.
 
@@ -406,6 +445,25 @@ class Settings:
         from partnerauth.session import Session
 
         return Session(ca=ca or None, clock=self.clock).send
+
+
+def proper_desk_url(text: str) -> str:
+    """The address of a consent page, as browsers write it. Raises `Misconfigured`."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        parts = urlsplit("")
+    proper = parts.scheme == "https" and parts.hostname and not (parts.query or parts.fragment or "@" in parts.netloc)
+    if not proper or not text.isascii() or not text.isprintable() or " " in text:
+        raise Misconfigured(
+            "the setting desk_url is no address of a consent page",
+            hint="Give it as browsers see it, with https and without a query: https://consent.contoso.com/",
+        )
+    netloc = parts.netloc.lower().removesuffix(":443")
+    return f"https://{netloc}{parts.path if parts.path.endswith('/') else parts.path + '/'}"
 
 
 def _world_clock(origin: str, ca: str) -> Clock:

@@ -38,6 +38,7 @@ from partnerauth.emulator.graph import (
 )
 from partnerauth.emulator.graph.answers import Denied, forbidden, ids, stamped
 from partnerauth.emulator.graph.asked import Asked
+from partnerauth.emulator.graph.userinfo import PATH, userinfo
 from partnerauth.emulator.world import World
 from partnerauth.messages import Request, Response
 
@@ -81,6 +82,8 @@ class Graph:
     def _answer(self, arrival: Arrival) -> Response:
         bearer = self._admit(arrival.request)
         with self._world.lock:
+            if arrival.path == PATH:
+                return userinfo(arrival, bearer)
             operation, parameters = _found(arrival)
             try:
                 query = arrival.request.query
