@@ -56,7 +56,7 @@ class Group(click.Group):
 @click.option("--paste", is_flag=True, help="No local web server: paste the address the browser ends at.")
 @click.option("--no-browser", is_flag=True, help="Print the link instead of opening it.")
 @click.option("--device", is_flag=True, help="Sign in on another device with a code; many tenants block this.")
-@click.option("--import", "held", metavar="FILE|-", default="", help="Take over a refresh token held elsewhere.")
+@click.option("--import", "held", metavar="FILE|-|VAULT", default="", help="Take over a refresh token held elsewhere.")
 @click.option("--login-hint", default="", metavar="TEXT", help="The user name to fill in.")
 @click.option("--person", default="", metavar="GUID", help="The object id of the person who must sign in.")
 @click.option("--replace", is_flag=True, help="Let a colleague's consent take the place of the present one.")
@@ -248,9 +248,14 @@ def _import(
     file: str, settings: Settings, first: FirstConsent, facts: dict[str, str], prompt: str, opened: bool
 ) -> Kept:
     from partnerauth.cli.inspect import text_of
-    from partnerauth.consent.held import read_held
+    from partnerauth.consent.held import held_in_vault, read_held
 
-    token = read_held(text_of(file), settings.application.id, settings.cloud)
+    if file.startswith("https://"):
+        vault, secret = settings.other_vault(file)
+        tenant = facts["expected_tenant"]
+        token = settings.session.run(held_in_vault(vault, settings.application.id, tenant, secret))
+    else:
+        token = read_held(text_of(file), settings.application.id, settings.cloud)
     return settings.session.run(first.held(token, _expected(settings, facts), settings.dialect))
 
 

@@ -47,6 +47,8 @@ HELP = {
     "client_id": "The application (client) id.",
     "client_secret_file": "A file with the application's secret.",
     "certificate": "A PEM file with certificate and private key.",
+    "certificate_passphrase_file": "A file with the certificate's passphrase.",
+    "credentials": "Which credentials are tried, in which order.",
     "redirect_uri": "Where the browser comes back to.",
     "dialect": "v1 (default) or v2.",
     "store": "file (default), a path, postgresql://…, or a vault's address.",

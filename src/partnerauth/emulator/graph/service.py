@@ -141,7 +141,7 @@ def _check(asked: Asked) -> None:
         if operation.path.startswith("/v1.0/me"):
             raise Denied(400, "BadRequest", "/me request is only valid with delegated authentication flow.")
         raise forbidden("The operation takes no token of an application by itself.")
-    if not permitted(asked):
+    if not permitted(asked) and not credentials.rolls_its_own(asked):
         raise forbidden()
     if not bearer.app_only and operation.roles and not asked.roles & {*operation.roles, GLOBAL}:
         raise forbidden()
