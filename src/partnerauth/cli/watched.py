@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import shlex
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from partnerauth.config import Settings, data_directory
 from partnerauth.consent.plan import Plan
-from partnerauth.errors import Misconfigured
+from partnerauth.errors import Misconfigured, PartnerAuthError
 from partnerauth.hidden import Hidden
+from partnerauth.oauth.credential_end import last_end
 from partnerauth.watch.budget import IN_ALL, Budget
-from partnerauth.watch.lookout import BEFORE_A_CREDENTIALS_END, BEFORE_AN_END, SILENCE, CredentialEnd, Lookout
+from partnerauth.watch.lookout import BEFORE_A_CREDENTIALS_END, BEFORE_AN_END, SILENCE, Lookout
 from partnerauth.watch.sweep import AT_ONCE, Stopped, Sweep
 
 if TYPE_CHECKING:
@@ -25,30 +28,18 @@ if TYPE_CHECKING:
     from partnerauth.watch.told import Told
     from partnerauth.watch.watch import Event, Round, Watch
 
+log = logging.getLogger("partnerauth.watch")
+
 
 def plan_of(settings: Settings) -> Plan:
-    """What the settings know about ends."""
+    """What the settings and the store know about ends. Raises `StoreFailed`."""
+    return replace(_policy(settings), credential_ends=last_end(settings.credential_ends()))
+
+
+def _policy(settings: Settings) -> Plan:
+    """What the settings alone know."""
     days = settings.number("sign_in_days", 0)
-    ends = [credential.ends for credential in credentials_of(settings)]
-    return Plan(timedelta(days=days) if days else None, max(ends, default=None))
-
-
-def credentials_of(settings: Settings) -> list[CredentialEnd]:
-    """When the application's own credential ends, where that is known: a certificate says so itself."""
-    from partnerauth.oauth.application import Certificate, Secret
-
-    credential = settings.application.credential
-    if isinstance(credential, Certificate):
-        begins = credential.certificate.not_valid_before_utc
-        return [CredentialEnd("the application's certificate", credential.ends, begins)]
-    text = settings.get("client_secret_ends")
-    if not text or not isinstance(credential, Secret):
-        return []
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise Misconfigured("client_secret_ends is no day", hint="Write it as 2027-01-31.") from None
-    return [CredentialEnd("the application's secret", moment if moment.tzinfo else moment.replace(tzinfo=UTC))]
+    return Plan(timedelta(days=days) if days else None)
 
 
 def sweep_of(settings: Settings, pause: Callable[[float], None], stopping: threading.Event | None = None) -> Sweep:
@@ -77,7 +68,7 @@ def watch_of(
 
     door = _door(settings)
     shared, own = _told(settings)
-    plan = plan_of(settings)
+    plan, _ = _policy(settings), settings.client_secret_ends  # what is set wrong is said at once
     teller = Teller(
         settings.application.id,
         settings.cloud.name,
@@ -105,9 +96,10 @@ def watch_of(
         settings.clock,
         pause,
         say,
-        lambda: credentials_of(settings),
+        settings.credential_ends,
         _heartbeat(settings, door, pause),
         health,
+        settings.first_consent(),
         store_patience=0 if once else STORE_PATIENCE,
         stopping=stopping,
     )
@@ -139,7 +131,14 @@ def channels_of(settings: Settings) -> list[Channel]:
 
 
 def _way_to_consent(settings: Settings, alarm: Alarm) -> Hidden:
-    """The command that gets a new consent for the tenant of an alarm."""
+    """The link of a new invitation where there is a consent page, else the command that gets a new consent."""
+    if settings.get("desk_url"):
+        try:
+            issued = settings.session.run(settings.invitations.issue(alarm.tenant, username=alarm.username))
+        except PartnerAuthError as error:
+            log.warning("no invitation could be made for an alarm (%s)", type(error).__name__)
+        else:
+            return issued.link
     words = ["partnerauth", "consent", "--tenant", alarm.tenant, "--client-id", settings.application.id]
     if settings.cloud.name != "global":
         words += ["--cloud", settings.get("cloud")]
