@@ -5,11 +5,12 @@ from collections.abc import Callable
 import pytest
 
 NAME = "figure"
+Figures = Callable[[str], None]
 
 
 @pytest.fixture
-def figures(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
-    """Tells a line in the summary."""
+def figures(record_property: Callable[[str, object], None]) -> Figures:
+    """Tells a line, or several, in the summary."""
     return lambda line: record_property(NAME, line)
 
 

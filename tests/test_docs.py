@@ -194,6 +194,26 @@ def anchors(page: Path) -> set[str]:
     return found
 
 
+PROMISED = re.compile(r"(?:^- \[(?P<file>tests/\S+)\])|`(?P<test>test_\w+)`", re.MULTILINE)
+
+
+def test_each_promise_names_tests_that_exist() -> None:
+    """Under the file that they stand in."""
+    promises, defined = (ROOT / "docs" / "promises.md").read_text(), set[str]()
+    named, missing = 0, list[str]()
+    for match in PROMISED.finditer(promises):
+        if match["file"]:
+            tree = ast.parse((ROOT / match["file"]).read_text())
+            defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+            continue
+        named += 1
+        if match["test"] not in defined:
+            missing.append(match["test"])
+
+    assert named > 30
+    assert missing == []
+
+
 STORY = """# A page
 
 ```python

@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +24,7 @@ from partnerauth.emulator.emulator import Emulator
 from partnerauth.serving.server import Server, serve
 from tests.consent.nursery import MEMORY, file_store
 from tests.consent.partner import Partner
+from tests.figures import Figures
 from tests.needs import could_not_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +35,7 @@ SECONDS = 600
 
 
 @pytest.mark.parametrize("store", KILLS)
-def test_a_process_killed_at_any_step_costs_nothing(store: str, figures: Callable[[str], None]) -> None:
+def test_a_process_killed_at_any_step_costs_nothing(store: str, figures: Figures) -> None:
     """At each half step in its turn and at random, alone and together, with answers lost and stores that fail."""
     if store == "disk" and os.geteuid() != 0:
         could_not_run("root, to mount a disk of one megabyte")

@@ -132,8 +132,9 @@ def test_a_judgement_that_cannot_be_made_now_is_made_later(partner: Partner, dia
     process.until("fill a slot")
     partner.change = silent
     if dialect is Dialect.V2:
-        with pytest.raises(Unreachable):
+        with pytest.raises(Unreachable) as caught:
             process.finish()
+        assert "lies sealed for a day" in caught.value.hint
     else:  # the browser brought what is needed
         process.until("write")
         process.kill()

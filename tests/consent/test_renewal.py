@@ -2,17 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from partnerauth.cloud import Resource
-from partnerauth.consent.consent import State
-from partnerauth.consent.renewal import Lost, NotReached, Outcome, Renewed, is_due, renew
+from partnerauth.consent.consent import Consent, State
+from partnerauth.consent.plan import Plan
+from partnerauth.consent.renewal import Attended, Lost, NotReached, Outcome, Renewed, Skipped, attend, renew
 from partnerauth.emulator.default import TENANT, WEB_APP
-from partnerauth.errors import ConsentLost, MfaMissing, Unreachable
+from partnerauth.errors import ConsentLost, MfaMissing, StoreFailed, Unreachable
 from partnerauth.messages import Response
 from partnerauth.oauth.application import Application, Secret
+from partnerauth.stores.memory import MemoryStore
+from partnerauth.stores.store import Entry
 from tests.consent.partner import CUSTOMER, NOON, PARTNER_CENTER, REFERRALS, Partner, refusing
 
 
@@ -30,13 +33,18 @@ def renewed(partner: Partner, apis: Sequence[Resource] = (PARTNER_CENTER, REFERR
     return partner.run(renew(partner.user, partner.kept(), apis))
 
 
+def due(consent: Consent, now: datetime) -> bool:
+    """Whether the plan would have it renewed."""
+    return Plan().due(consent, now).now(now)
+
+
 def test_a_consent_is_due_after_a_week(partner: Partner) -> None:
     consent = partner.kept()
 
-    assert not is_due(consent, NOON + timedelta(days=6, hours=23))
-    assert is_due(consent, NOON + timedelta(days=7))
-    assert not is_due(replace(consent, state=State.LOST), NOON + timedelta(days=30))
-    assert is_due(replace(consent, state=State.SUSPENDED), NOON + timedelta(days=30))
+    assert not due(consent, NOON + timedelta(days=6))
+    assert due(consent, NOON + timedelta(days=7))
+    assert not due(replace(consent, state=State.LOST), NOON + timedelta(days=30))
+    assert due(replace(consent, state=State.SUSPENDED), NOON + timedelta(days=30))
 
 
 def test_a_renewed_consent_has_its_ninety_days_again(partner: Partner) -> None:
@@ -45,7 +53,7 @@ def test_a_renewed_consent_has_its_ninety_days_again(partner: Partner) -> None:
     assert isinstance(outcome, Renewed)
     assert outcome.consent == partner.kept()
     assert outcome.consent.days_left(partner.clock.now()) == 90
-    assert not is_due(outcome.consent, partner.clock.now())
+    assert not due(outcome.consent, partner.clock.now())
 
 
 @pytest.mark.parametrize("code", [700082, 50173, 50076, 65004])
@@ -79,7 +87,7 @@ def test_a_service_that_is_down_is_tried_again_soon(partner: Partner) -> None:
     assert isinstance(outcome, NotReached)
     assert isinstance(outcome.error, Unreachable)
     assert outcome.consent.obtained_at == NOON
-    assert is_due(outcome.consent, partner.clock.now())
+    assert due(outcome.consent, partner.clock.now() + timedelta(days=1))
 
 
 def test_a_wrong_secret_is_not_the_consents_end(partner: Partner) -> None:
@@ -89,7 +97,7 @@ def test_a_wrong_secret_is_not_the_consents_end(partner: Partner) -> None:
 
     assert isinstance(outcome, NotReached)
     assert outcome.consent.state is State.SUSPENDED
-    assert is_due(outcome.consent, partner.clock.now())
+    assert due(outcome.consent, partner.clock.now() + timedelta(days=1))
 
 
 def test_a_renewal_that_brings_no_new_token_is_told(partner: Partner) -> None:
@@ -140,3 +148,49 @@ def test_missing_mfa_is_for_a_person(partner: Partner) -> None:
 
     assert isinstance(outcome, Lost)
     assert isinstance(outcome.error, MfaMissing)
+
+
+def attended(partner: Partner, consent: Consent) -> Attended:
+    """How it goes when a sweep comes to a consent that it read some time ago."""
+    return partner.run(attend(partner.user, consent, [PARTNER_CENTER], lambda now: due(now, partner.clock.now())))
+
+
+def test_what_another_renewed_meanwhile_is_left_alone(partner: Partner) -> None:
+    """Two replicas saw that it is due; the second one reads again once it is its turn."""
+    seen = partner.kept()
+
+    assert isinstance(attended(partner, seen), Renewed)
+    assert isinstance(attended(partner, seen), Skipped)
+    assert len(partner.asked) == 1
+
+
+def test_what_another_is_at_is_left_alone(partner: Partner) -> None:
+    seen = partner.kept()
+    lock = partner.store.lock("renewal\n" + partner.book.name(TENANT))
+    assert lock.attempt()
+
+    assert isinstance(attended(partner, seen), Skipped)
+    lock.release()
+    assert isinstance(attended(partner, seen), Renewed)
+
+
+def test_what_was_forgotten_meanwhile_is_left_alone(partner: Partner) -> None:
+    seen = partner.kept()
+    partner.run(partner.book.forget(TENANT))
+
+    assert isinstance(attended(partner, seen), Skipped)
+    assert not partner.asked
+
+
+def test_a_store_that_fails_is_told_and_tried_again(partner: Partner) -> None:
+    seen = partner.kept()
+
+    class Down(MemoryStore):
+        def read(self, name: str) -> Entry | None:
+            raise StoreFailed("the store is down")
+
+    partner.store = Down()
+    outcome = attended(partner, seen)
+
+    assert isinstance(outcome, NotReached)
+    assert isinstance(outcome.error, StoreFailed)

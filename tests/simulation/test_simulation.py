@@ -3,11 +3,12 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.figures import Figures
 from tests.simulation.many import Report, look_at, simulate
 from tests.simulation.mutants import MUTANTS, Mutant
 from tests.simulation.shrinking import failure, shrunk, story
@@ -43,8 +44,6 @@ SEEN = (
 )
 """What a run must have seen, to be worth anything."""
 SOON = 1000
-
-Figures = Callable[[str], None]
 
 
 @pytest.mark.parametrize("name", SEEDS)

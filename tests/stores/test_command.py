@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from partnerauth.consent.consent import Consent
+from partnerauth.consent.consent import Consent, Former, State
 from partnerauth.emulator.default import TENANT, VAULT, WEB_APP, WEB_APP_SECRET
 from partnerauth.errors import StoreKeyWrong
 from partnerauth.hidden import Hidden
@@ -287,8 +287,16 @@ def test_a_move_into_postgresql_and_out_of_it(
 def test_a_move_into_a_vault_takes_the_vaults_names(
     shell: Shell, store: FileStore, desk: Desk, served: tuple[Desk, Server], token: Hidden
 ) -> None:
+    """And bare tokens of consents in force: no earlier tokens, no colleague's consent that was set aside, no slot."""
     entries = fill(store, token, 1)
     tenant = entries[0].tags["tenant"]
+    found = Consent.read(entries[0])
+    assert found
+    grown = replace(found, former=(Former(Hidden("an earlier one"), found.obtained_at),))
+    store.write(entries[0].name, grown.value(), grown.tags(), entries[0].version)
+    aside = replace(found, state=State.SUPERSEDED)
+    store.write(f"{entries[0].name}-superseded-1", token, aside.tags(), None)
+    store.write("pending-0", token, {"format": "partnerauth-pending/1"}, None)
     shell.variables |= {
         "PARTNERAUTH_CLOUD": served[1].url,
         "PARTNERAUTH_CA": str(served[1].ca),
@@ -298,10 +306,15 @@ def test_a_move_into_a_vault_takes_the_vaults_names(
     }
     vault = f"{served[1].url}/{VAULT}.vault.azure.net"
 
-    outcome = shell.run("move", "--to", vault, "--json")
+    outcome = shell.run("move", "--to", vault, "--json", "--forget")
 
     assert outcome.code == 0, outcome.err
-    assert outcome.value == [{"name": tenant, "result": "copied"}]
+    assert {row["name"]: row["result"].partition(":")[0] for row in outcome.value} == {
+        tenant: "copied",
+        f"{entries[0].name}-superseded-1": "left",
+        "pending-0": "left",
+    }
+    assert len(store.list()) == 2
     assert [version.value for version in desk.versions(tenant)] == [token]
     back = shell.run("move", "--store", vault, "--to", str(shell.home / "back.db"), "--json")
     assert [row["name"] for row in back.value] == [entries[0].name]

@@ -7,28 +7,36 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from partnerauth.cli.options import as_json, with_settings
-from partnerauth.errors import ConsentLost, Misconfigured, NoConsent
+from partnerauth.errors import ConsentLost, Misconfigured, NoConsent, Unreachable
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from partnerauth.config import Settings
     from partnerauth.consent.consent import Consent
-    from partnerauth.consent.renewal import Outcome
+    from partnerauth.consent.plan import Due
+    from partnerauth.watch.sweep import Result
 
 WORST_FIRST = (7, 4, 3, 5, 6, 2, 1)
 """Which exit code stands for several outcomes."""
 
 
 @click.command(short_help="Each consent: who, where, MFA, age, days left.")
+@click.option("--calendar", is_flag=True, help="Print what ends when as an iCalendar.")
+@click.option("--plot", is_flag=True, help="Print what ends when as an SVG drawing.")
 @as_json
-@with_settings()
-def status(settings: Settings, json_: bool) -> None:
+@with_settings("sign_in_days")
+def status(settings: Settings, json_: bool, calendar: bool, plot: bool) -> None:
     """Each consent of this application: who, where, MFA, age, days left, last renewal and its outcome."""
     from partnerauth.cli.output import print_json, table
 
+    if json_ + calendar + plot > 1:
+        raise Misconfigured("--json, --calendar and --plot exclude each other")
     consents = _chosen(settings)
     now = settings.clock.now()
+    if calendar or plot:
+        _drawn(settings, consents, now, plot=plot)
+        return
     rows = [facts(consent, now) for consent in consents]
     if json_:
         print_json(rows)
@@ -41,26 +49,29 @@ def status(settings: Settings, json_: bool) -> None:
 
 @click.command(short_help="Renew consents before their ninety days run out.")
 @click.option("--all", "everything", is_flag=True, help="All consents of this application (the default).")
-@click.option("--due", is_flag=True, help="Only those not renewed for a week.")
+@click.option(
+    "--due", is_flag=True, help="Only those that are due by the plan: weekly, and often when the end is near."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be renewed.")
 @as_json
-@with_settings()
+@with_settings("sign_in_days")
 def renew(settings: Settings, everything: bool, due: bool, dry_run: bool, json_: bool) -> None:
-    """Renew consents before their ninety days run out.
+    """Renew consents before their ninety days run out, the most urgent first.
 
     The exit code tells whether a person is needed: 3 a consent is lost, 4 MFA is missing, 6 try again.
     """
     from partnerauth.cli.output import print_json, table
-    from partnerauth.consent.renewal import is_due
 
     if everything and due:
         raise Misconfigured("--all and --due exclude each other")
     now = settings.clock.now()
-    consents = [consent for consent in _chosen(settings) if not due or is_due(consent, now)]
+    if not dry_run:
+        _finish(settings)
+    dues = _due(settings, now, everything=not due)
     if dry_run:
-        told = [(consent, *_foreseen(consent, now)) for consent in consents]
+        told = [(one.consent, *_foreseen(one, now)) for one in dues]
     else:
-        told = [_renewed(settings, consent) for consent in consents]
+        told = _renewed(settings, dues, due=due)
         now = settings.clock.now()
     if json_:
         print_json([{**facts(consent, now), "result": text, "exit_code": code} for consent, text, code in told])
@@ -112,6 +123,18 @@ def facts(consent: Consent, now: datetime) -> dict[str, Any]:
     }
 
 
+def _finish(settings: Settings) -> None:
+    """Judge what sign-ins left unjudged, so that it is renewed with the others from now on."""
+    from partnerauth.consent.first import Kept
+
+    for outcome in settings.session.run(settings.first_consent().finish()):
+        if isinstance(outcome, Kept):
+            consent = outcome.consent
+            click.echo(f"kept: a sign-in of {consent.username} for {consent.tenant} that was left unfinished", err=True)
+        else:
+            click.echo(f"A sign-in that was left unfinished is not kept: {outcome.message}", err=True)
+
+
 def _chosen(settings: Settings) -> list[Consent]:
     if settings.origins.get("tenant") == "the command line":
         try:
@@ -129,23 +152,64 @@ def _row(fact: dict[str, Any]) -> tuple[str, ...]:
     return (fact["user"], fact["tenant"], mfa, f"{fact['age_days']} d", str(fact["days_left"]), last, state)
 
 
-def _foreseen(consent: Consent, now: datetime) -> tuple[str, int]:
-    from partnerauth.consent.consent import State
+def _due(settings: Settings, now: datetime, *, everything: bool) -> list[Due]:
+    """The plan for the chosen consents, by deadline: all, or those that are due and those that are lost."""
+    from partnerauth.cli.watched import plan_of
+    from partnerauth.consent.plan import by_deadline
 
-    if consent.state is State.LOST or consent.idle_end <= now:
+    plan = plan_of(settings)
+    dues = by_deadline(plan.due(consent, now) for consent in _chosen(settings))
+    return [one for one in dues if everything or one.at is None or one.now(now)]
+
+
+def _foreseen(due: Due, now: datetime) -> tuple[str, int]:
+    if due.at is None or due.consent.idle_end <= now:
         return "needs consent", ConsentLost.exit_code
     return "would renew", 0
 
 
-def _renewed(settings: Settings, consent: Consent) -> tuple[Consent, str, int]:
-    """The consent as it is afterwards, what is told of it, and the exit code."""
-    from partnerauth.cloud import Api
-    from partnerauth.consent.renewal import Lost, Renewed, renew
+def _renewed(settings: Settings, dues: list[Due], *, due: bool) -> list[tuple[Consent, str, int]]:
+    """Each consent as it is afterwards, what is told of it, and the exit code; in the same order."""
+    from partnerauth.cli.watched import plan_of, sweep_of
+    from partnerauth.consent.consent import State
 
-    apis = [settings.cloud.resource(api) for api in (Api.PARTNER_CENTER, Api.REFERRALS) if api in settings.cloud.apis]
-    outcome: Outcome = settings.session.run(renew(settings.user(consent.tenant), consent, apis))
-    if isinstance(outcome, Renewed):
-        return outcome.consent, f"renewed, good until {outcome.consent.idle_end:%Y-%m-%d}", 0
-    what = "needs a person" if isinstance(outcome, Lost) else "not this time"
-    text = f"{what}: {outcome.error.message} ({outcome.error.hint})"
-    return outcome.consent, text, outcome.error.exit_code
+    plan = plan_of(settings)
+    read = {one.consent.tenant: one.consent for one in dues}
+
+    def wanted(consent: Consent) -> bool:
+        before = read[consent.tenant]
+        if due and consent.state is not State.LOST:
+            return plan.due(consent, settings.clock.now()).now(settings.clock.now())
+        return (consent.epoch, consent.generation) == (before.epoch, before.generation)
+
+    sweep = sweep_of(settings, settings.clock.sleep)
+    results = {result.consent.tenant: result for result in sweep.over(dues, wanted)}
+    return [(results[tenant].consent, *_outcome(results[tenant])) for tenant in read]
+
+
+def _outcome(result: Result) -> tuple[str, int]:
+    from partnerauth.consent.renewal import Lost, NotReached, Renewed, Skipped
+
+    if isinstance(result, Renewed):
+        return f"renewed, good until {result.consent.idle_end:%Y-%m-%d}", 0
+    if isinstance(result, Skipped):
+        return "left to another process that renews it, or did", 0
+    if not isinstance(result, Lost | NotReached):
+        return "postponed: nobody answered for the others", Unreachable.exit_code
+    what = "needs a person" if isinstance(result, Lost) else "not this time"
+    return f"{what}: {result.error.message} ({result.error.hint})", result.error.exit_code
+
+
+def _drawn(settings: Settings, consents: list[Consent], now: datetime, *, plot: bool) -> None:
+    from partnerauth.cli.watched import plan_of
+    from partnerauth.watch.dates import spans
+
+    found = list(spans(consents, settings.credential_ends(), plan_of(settings), settings.application.id, now))
+    if plot:
+        from partnerauth.watch.timeline import timeline
+
+        click.echo(timeline(found, now), nl=False)
+    else:
+        from partnerauth.watch.calendar import calendar
+
+        click.echo(calendar(found, now).encode(), nl=False)  # its line ends are its own

@@ -56,7 +56,7 @@ def nobody_listens() -> None:
 
 def print_json(value: Any) -> None:
     """Print `value` as JSON; moments as ISO 8601."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=plain))
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "") -> None:
@@ -81,5 +81,6 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """What JSON has no form for: moments as ISO 8601."""
     return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -99,11 +99,13 @@ def move(
             entry = source.read(name)
             if entry is None:
                 return name, "gone meanwhile"
-            there = _name_in(target, entry)
-            result = transfer.put(target, there, entry.value, entry.tags, force=force)
+            there = _as_in(target, entry)
+            if there is None:
+                return name, transfer.LEFT
+            result = transfer.put(target, there.name, there.value, there.tags, force=force)
             if forget and result not in transfer.KEPT:
                 source.forget(name)
-            return there, result
+            return there.name, result
         finally:
             lock.release()
 
@@ -145,11 +147,13 @@ def restore(settings: Settings, file: str, passphrase_file: str | None, force: b
     target.check()
 
     def restored(entry: Entry) -> tuple[str, str]:
-        name = _name_in(target, entry)
-        lock = target.lock("consent\n" + name)
+        there = _as_in(target, entry)
+        if there is None:
+            return entry.name, transfer.LEFT
+        lock = target.lock("consent\n" + there.name)
         lock.acquire()
         try:
-            return name, transfer.put(target, name, entry.value, entry.tags, force=force)
+            return there.name, transfer.put(target, there.name, there.value, there.tags, force=force)
         finally:
             lock.release()
 
@@ -238,16 +242,20 @@ def _fault(store: SecretStore, name: str) -> str | None:
     return None
 
 
-def _name_in(target: SecretStore, entry: Entry) -> str:
-    """The name that an entry has in another store: plain ones name the tenant only."""
+def _as_in(target: SecretStore, entry: Entry) -> Entry | None:
+    """The entry as it is in another store: a plain one has consents in force only, by tenant, each with one token.
+
+    None where it has no place there.
+    """
     from partnerauth.cloud import cloud_named
     from partnerauth.consent.book import ConsentBook
-    from partnerauth.consent.consent import Consent
+    from partnerauth.consent.consent import Consent, State
 
     consent = Consent.read(entry)
-    if consent is None:
-        return entry.name
-    return ConsentBook(target, cloud_named(consent.cloud), consent.application_id).name(consent.tenant)
+    if consent is None or consent.state is State.SUPERSEDED:
+        return None if target.plain else entry
+    name = ConsentBook(target, cloud_named(consent.cloud), consent.application_id).name(consent.tenant)
+    return replace(entry, name=name, value=consent.alone().value() if target.plain else entry.value)
 
 
 def _results(results: Iterable[tuple[str, str]], json_: bool) -> None:

@@ -49,6 +49,9 @@ PERMISSION_MISSING = frozenset({65001, 650057})
 """The application may not ask for this API: another one that it may ask for can show the evidence instead."""
 
 
+KEPT_FOR_LATER = (
+    "The sign-in is not lost: what came of it lies sealed for a day, and `partnerauth consent` or `renew` finishes it."
+)
 WHO = ("openid", "profile")
 """The scopes by which an id_token tells who signed in: without `profile`, one of version 2.0 has no object id."""
 
@@ -183,7 +186,9 @@ class FirstConsent:
                     log.warning("what a person left could not be laid aside (%s)", type(error).__name__)
             kept = yield from self._judged(pending, expected, redeemed)
         except PartnerAuthError as error:
-            if not (pending.refresh_token and isinstance(error, (Unreachable, StoreFailed))):
+            if pending.refresh_token and isinstance(error, (Unreachable, StoreFailed)):
+                error.hint += f" {KEPT_FOR_LATER}"
+            else:
                 yield from self._clear(pending)
             raise
         yield from self._clear(pending)

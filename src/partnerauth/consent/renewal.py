@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from partnerauth.cloud import Resource
-from partnerauth.consent.consent import Consent, State
+from partnerauth.consent.consent import Consent
 from partnerauth.consent.user import AppUser
-from partnerauth.errors import ConsentNeeded, MfaMissing, PartnerAuthError
-from partnerauth.flow import Flow
-
-RENEW_AFTER = timedelta(days=7)
-"""A consent is due when its token is this old: twelve chances before it dies."""
+from partnerauth.errors import ConsentNeeded, MfaMissing, NoConsent, PartnerAuthError
+from partnerauth.flow import Flow, work
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +36,22 @@ class NotReached:
     error: PartnerAuthError
 
 
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Somebody else is at it or was, or it was forgotten: there is nothing left to do."""
+
+    consent: Consent
+
+
 Outcome: TypeAlias = Renewed | Lost | NotReached
-
-
-def is_due(consent: Consent, now: datetime) -> bool:
-    """Whether this consent should be renewed now."""
-    return consent.state is not State.LOST and consent.age(now) >= RENEW_AFTER
+Attended: TypeAlias = Renewed | Lost | NotReached | Skipped
 
 
 def renew(user: AppUser, consent: Consent, apis: Sequence[Resource]) -> Flow[Outcome]:
-    """Renew one consent by asking for a token of the first API that the application may ask for."""
+    """Renew one consent by asking for a token of the first API that the application may ask for.
+
+    Raises `NoConsent` where it was forgotten meanwhile, `StoreFailed` where not even that can be told.
+    """
     owner = replace(user, tenant=consent.tenant, customer="")
     error: PartnerAuthError | None = None
     for resource in apis:
@@ -61,7 +63,7 @@ def renew(user: AppUser, consent: Consent, apis: Sequence[Resource]) -> Flow[Out
                 continue
             break
         after = yield from user.book.find(consent.tenant)
-        if not tokens.unsaved and after.obtained_at != consent.obtained_at:
+        if not tokens.unsaved and (after.epoch, after.generation) != (consent.epoch, consent.generation):
             return Renewed(after)
         error = PartnerAuthError(
             "no new refresh token came or could be stored; the former one stays",
@@ -73,3 +75,29 @@ def renew(user: AppUser, consent: Consent, apis: Sequence[Resource]) -> Flow[Out
     if isinstance(error, ConsentNeeded | MfaMissing):
         return Lost(after, error)
     return NotReached(after, error)
+
+
+def attend(
+    user: AppUser, consent: Consent, apis: Sequence[Resource], wanted: Callable[[Consent], bool]
+) -> Flow[Attended]:
+    """Renew one consent unless another thread, process or replica is at it, or has been since `consent` was read.
+
+    `wanted` is asked about the consent as it is now. Raises nothing that may happen.
+    """
+    name = user.book.name(consent.tenant)
+    lock = user.book.store.lock("renewal\n" + name)
+    try:
+        try:
+            # In here: whatever happens to who waits for the answer, the lock is given back.
+            if not (yield from work("lock", lock.attempt)):
+                return Skipped(consent)
+            now = yield from user.book.find(consent.tenant)
+            if not wanted(now):
+                return Skipped(now)
+            return (yield from renew(user, now, apis))
+        finally:
+            lock.release()
+    except NoConsent:
+        return Skipped(consent)
+    except PartnerAuthError as error:
+        return NotReached(consent, error)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from partnerauth.errors import StoreConflict, StoreCorrupt
+from partnerauth.stores.store import rank
 
 if TYPE_CHECKING:
     from partnerauth.hidden import Hidden
@@ -21,6 +22,7 @@ REPLACED = "in place of an older one"
 THERE = "there already"
 NEWER = "kept: the one there is newer"
 OTHER = "kept: the one there is another person's, application's or cloud's"
+LEFT = "left: a plain store has consents in force only"
 KEPT = frozenset({NEWER, OTHER})
 """What was not done although it was asked for."""
 
@@ -59,7 +61,5 @@ def _whose(tags: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(tags.get(name, "") for name in ("cloud", "tenant", "client", "person"))
 
 
-def _order(tags: Mapping[str, str]) -> tuple[str, int, str, str]:
-    generation = tags.get("generation", "")
-    number = int(generation) if generation.isascii() and generation.isdigit() else 0
-    return tags.get("epoch", ""), number, tags.get("obtained", ""), tags.get("attempted", "")
+def _order(tags: Mapping[str, str]) -> tuple[tuple[str, int, str], str]:
+    return rank(tags), tags.get("attempted", "")

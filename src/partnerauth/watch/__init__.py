@@ -1,0 +1,1 @@
+"""Consents kept alive without anybody looking, and whoever must act told in time."""

@@ -1,0 +1,94 @@
+"""The files by which systems run the watch: each is read by a reader of its kind, and none holds a secret."""
+
+import configparser
+import re
+import shlex
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from partnerauth.watch.units import KINDS, Unit, cron, kubernetes, schtasks, systemd
+
+AWKWARD = "page \"the ops\" 100% $HOME 'x' \\ é & <b>"
+UNIT = Unit(
+    ("/opt/part ner/bin/partnerauth",),
+    {"tenant": "contoso.com", "alarm_command": AWKWARD},
+    ("client_secret",),
+    17,
+    "nobody",
+    flags=("tenant",),
+)
+TASK = "{http://schemas.microsoft.com/windows/2004/02/mit/task}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_says_which_secret_is_to_be_brought(kind: str) -> None:
+    assert "PARTNERAUTH_CLIENT_SECRET" in KINDS[kind](UNIT)
+
+
+def test_systemd_reads_its_service(tmp_path: Path) -> None:
+    text = systemd(UNIT)
+    parser = configparser.RawConfigParser(strict=False, delimiters=("=",), comment_prefixes=("#",))
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string(text)
+
+    assert parser["Service"]["Type"] == "notify"
+    assert parser["Service"]["ExecStart"] == '"/opt/part ner/bin/partnerauth" watch --json'
+    assert parser["Service"]["Environment"].endswith("100%% $HOME 'x' \\\\ é & <b>\"")
+    if shutil.which("systemd-analyze") is None:
+        return  # the parser has read it; systemd itself is not everywhere
+    unit = tmp_path / "partnerauth-watch.service"
+    program = tmp_path / "partnerauth"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    unit.write_text(systemd(Unit((str(program),), UNIT.settings, UNIT.missing, account="root")))
+    said = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    assert "partnerauth-watch" not in said.stderr, said.stderr
+
+
+def test_cron_reads_its_lines() -> None:
+    """Names and values, then five fields and a command; what follows a bare % would be its standard input."""
+    variables: dict[str, str] = {}
+    jobs: list[str] = []
+    for line in cron(UNIT).splitlines():
+        if line.startswith("#"):
+            continue
+        if found := re.fullmatch(r"([A-Z_]+)=(?:\"(.*)\"|'(.*)')", line):
+            variables[found[1]] = found[2] if found[2] is not None else found[3]
+        else:
+            jobs.append(line)
+
+    (job,) = jobs
+    fields = job.split(maxsplit=5)
+    assert fields[:5] == ["17", "*", "*", "*", "*"]
+    assert shlex.split(fields[5]) == ["/opt/part ner/bin/partnerauth", "watch", "--once"]
+    assert variables["PARTNERAUTH_TENANT"] == "contoso.com"
+    assert not re.search(r"(?<!\\)%", job)
+
+
+def test_the_task_scheduler_reads_its_task() -> None:
+    root = ET.fromstring(schtasks(UNIT))
+
+    assert root.findtext(f".//{TASK}Interval") == "PT1H"
+    assert root.findtext(f".//{TASK}Command") == "/opt/part ner/bin/partnerauth"
+    assert root.findtext(f".//{TASK}Arguments") == "watch --once --tenant contoso.com"
+    assert "set alarm_command in partnerauth.toml" in schtasks(UNIT)
+
+
+def test_kubernetes_reads_its_job() -> None:
+    job: dict[str, Any] = yaml.safe_load(kubernetes(UNIT))
+
+    assert (job["apiVersion"], job["kind"]) == ("batch/v1", "CronJob")
+    assert job["spec"]["schedule"] == "17 * * * *"
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["command"] == ["partnerauth", "watch", "--once", "--json"]
+    assert {"name": "PARTNERAUTH_ALARM_COMMAND", "value": AWKWARD} in container["env"]
+    assert container["envFrom"] == [{"secretRef": {"name": "partnerauth"}}]
+    assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
+    assert pod["automountServiceAccountToken"] is False
