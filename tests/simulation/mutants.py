@@ -135,17 +135,6 @@ def _any_refusal_is_a_reason(error: PartnerAuthError) -> Mark:
     return Mark.SPENT if mark_of(error) is Mark.LOST else mark_of(error)
 
 
-def _goes_on(self: AppUser, consent: Consent, malformed: PartnerAuthError, resource: Any, claims: str) -> Flow[Any]:
-    """Earlier tokens are tried whatever lies in the store by now."""
-    for former in consent.former:
-        consent = yield from self.book.intend(consent, former.token)
-        try:
-            return (consent, former.token, *(yield from self._redeem(consent, former.token, resource, claims)))
-        except PartnerAuthError:
-            consent = yield from self.book.drop(consent, former.token)
-    raise malformed
-
-
 def _uncleared(self: FirstConsent, pending: Any) -> Flow[None]:
     return
     yield
@@ -167,7 +156,6 @@ MUTANTS = [
     Mutant("everybody spends at once", ConsentBook, "lock", lambda *_: _Open(), ("flight",)),
     Mutant("the shelf is never looked at", session._Shelving, "_shelved", lambda *_: None, ("flight",)),
     Mutant("earlier tokens are tried after a revocation", user, "mark_of", _any_refusal_is_a_reason, ("7", "8")),
-    Mutant("earlier tokens are tried on after a new consent", AppUser, "_fall_back", _goes_on, ("3", "5", "6", "7")),
     Mutant("a slot is never cleared", FirstConsent, "_clear", _uncleared, ("2",)),
     Mutant("what is set aside keeps its earlier tokens", Consent, "alone", lambda consent: consent, ("7",)),
     Mutant("an epoch does not follow its former", book, "behind", lambda epoch, former: epoch, ("6",)),
