@@ -56,7 +56,7 @@ def test_no_rule_is_broken_in_any_simulation(name: str, figures: Figures) -> Non
         figures(f"simulation, {name}: {line}")
     assert not report.failures, "\n".join(f"seed {one.seed}: {one.said}" for one in report.failures)
     unseen = [what for what in SEEN if not report.seen[what]]
-    assert not unseen or name == "keyvault", f"nobody saw this: {unseen}"
+    assert not unseen or name == "keyvault" or share < 1, f"nobody saw this: {unseen}"
 
 
 def looked_at() -> Iterator[Report]:
