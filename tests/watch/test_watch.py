@@ -138,9 +138,11 @@ def test_the_applications_own_end_is_told_a_month_before(fleet: Fleet) -> None:
     assert somebody.told[0] == "credential"
     assert somebody.notices[0].alarm.who == "an administrator of the tenant"
 
+    assert watch.plan.credential_ends == ends
     former.append(CredentialEnd(CredentialKind.SECRET, "another file", ends=ends + timedelta(days=365)))
     watch.round()
     assert somebody.told[-1] == "clear credential"
+    assert watch.plan.credential_ends == ends + timedelta(days=365), "the plan goes by the last of them"
 
 
 def test_no_success_for_two_weeks_is_an_alarm_by_itself(fleet: Fleet) -> None:
