@@ -7,6 +7,7 @@ import shlex
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from partnerauth.config import Settings, data_directory
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from partnerauth.watch.teller import Channel
     from partnerauth.watch.told import Told
     from partnerauth.watch.watch import Event, Round, Watch
+
+FILES = ("certificate", "ca", "alarm_ca")
+"""Settings that are paths, besides those that end in `_file`."""
 
 
 def plan_of(settings: Settings) -> Plan:
@@ -107,15 +111,41 @@ def watch_of(
         say,
         lambda: credentials_of(settings),
         _heartbeat(settings, door, pause),
-        health,
+        health=health,
+        changed=stamps_of(settings),
         store_patience=0 if once else STORE_PATIENCE,
         stopping=stopping,
     )
 
 
+def stamps_of(settings: Settings) -> Callable[[], bool]:
+    """Says whether a file that the settings come from or name was changed since now."""
+    from partnerauth.config import FILE, configuration_directory
+
+    named = [value for name, value in settings.values.items() if name.endswith("_file") or name in FILES]
+    skipped = {settings.get("watch_health_file"), settings.get("watch_state_file")}
+    paths = [Path(path).expanduser() for path in named if path not in skipped]
+    paths += [configuration_directory(settings.env) / FILE, Path.cwd() / FILE]
+
+    def stamps() -> list[tuple[int, int] | None]:
+        found: list[tuple[int, int] | None] = []
+        for path in paths:
+            try:
+                facts = path.stat()
+                found.append((facts.st_mtime_ns, facts.st_size))
+            except OSError:
+                found.append(None)
+        return found
+
+    before = stamps()
+    return lambda: stamps() != before
+
+
 def channels_of(settings: Settings) -> list[Channel]:
-    """The ways to tell somebody that are set up. Raises `Misconfigured` for one that cannot be used."""
-    channels: list[Channel] = []
+    """The ways to tell somebody that are set up, and the log. Raises `Misconfigured` for one that cannot be used."""
+    from partnerauth.watch.teller import Log
+
+    channels: list[Channel] = [Log()]
     if address := settings.secret("alarm_webhook"):
         from partnerauth.watch.webhook import Webhook
 
