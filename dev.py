@@ -19,6 +19,7 @@ VENV = ROOT / ".venv"
 PROGRAMS = "Scripts" if os.name == "nt" else "bin"
 STAMP = VENV / "made-from"
 CHECKS = ("ruff check", "ruff format --check", "mypy", "lint-imports")
+NODE = ROOT / "tests" / "clients" / "node"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -78,6 +79,7 @@ def clean(arguments: list[str]) -> int:
     """Remove what was made: the virtual environment and every cache."""
     for name in (".venv", ".hypothesis", ".import_linter_cache", ".mypy_cache", ".pytest_cache", ".ruff_cache", "dist"):
         shutil.rmtree(ROOT / name, ignore_errors=True)
+    shutil.rmtree(NODE / "node_modules", ignore_errors=True)
     for cache in [*ROOT.glob("src/**/__pycache__"), *ROOT.glob("tests/**/__pycache__")]:
         shutil.rmtree(cache, ignore_errors=True)
     return 0
@@ -104,9 +106,13 @@ def make_venv() -> None:
 
 
 def find_programs() -> None:
-    """See to it that the tests find their browser and their database: root on Debian gets them, others are told."""
+    """See to it that the tests find their browser, their database and the clients for Node.js.
+
+    Root on Debian gets the first two, others are told.
+    """
     find("chromium", lambda: any(shutil.which(name) for name in CHROMIUM))
     find("postgresql", lambda: bool(shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb"))))
+    find_node_packages()
 
 
 def find(package: str, there: Callable[[], bool]) -> None:
@@ -122,6 +128,22 @@ def find(package: str, there: Callable[[], bool]) -> None:
         if there():
             return
     print(f"MISSING: {package}, so some tests cannot run. On Debian: apt-get install {package}", flush=True)
+
+
+def find_node_packages() -> None:
+    """Bring tests/clients/node in line with its package-lock.json, where Node.js and npm are there."""
+    npm, stamp = shutil.which("npm"), NODE / "node_modules" / "made-from"
+    wanted = hashlib.sha256((NODE / "package-lock.json").read_bytes()).hexdigest()
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    if npm is None or shutil.which("node") is None:
+        print("MISSING: Node.js 20 with npm, so some tests cannot run.", flush=True)
+        return
+    print("Installing the clients for Node.js", flush=True)
+    if subprocess.run([npm, "ci", "--ignore-scripts", "--silent"], cwd=NODE, check=False).returncode != 0:
+        print("MISSING: what tests/clients/node/package-lock.json names; what npm says stands above.", flush=True)
+        return
+    stamp.write_text(wanted)
 
 
 def announced(command: str) -> int:

@@ -1,26 +1,24 @@
-"""Figures that a test measured, told at the end of the run: what is printed by a worker process is seen by nobody."""
+"""Figures that a test measured: told in the summary of a run, whichever process ran the test."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import pytest
 
-Figures = Callable[[str, Mapping[str, object]], None]
+NAME = "figure"
+Figures = Callable[[str], None]
 
 
 @pytest.fixture
 def figures(record_property: Callable[[str, object], None]) -> Figures:
-    """Tells figures under a title."""
-
-    def tell(title: str, measured: Mapping[str, object]) -> None:
-        record_property("figures", "\n".join([title, *(f"  {name:<44}{value}" for name, value in measured.items())]))
-
-    return tell
+    """Tells a line, or several, in the summary."""
+    return lambda line: record_property(NAME, line)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print them."""
-    reports = [*terminalreporter.stats.get("passed", []), *terminalreporter.stats.get("failed", [])]
-    told = [value for report in reports for name, value in getattr(report, "user_properties", []) if name == "figures"]
-    if told:
-        terminalreporter.section("figures")
-        terminalreporter.write_line("\n\n".join(sorted(told)))
+    """Tell all figures."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    lines = [str(value) for report in reports for name, value in report.user_properties if name == NAME]
+    if lines:
+        terminalreporter.write_sep("=", "figures")
+        for line in lines:
+            terminalreporter.write_line(line)

@@ -1,4 +1,4 @@
-"""How settings become the credential of the application."""
+"""How settings become the credentials of the application, in their order."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from partnerauth.config import Settings
 from partnerauth.errors import Misconfigured
 from partnerauth.hidden import Hidden
-from partnerauth.oauth.application import JWT_BEARER, Certificate, Federated
+from partnerauth.oauth.application import JWT_BEARER, Certificate, Credential, Federated, Secret, Stored
 from tests.oauth.sign_in import APPLICATION, NOW
 from tests.oauth.test_application import AUDIENCE, certified, pem_of
 
@@ -41,7 +41,8 @@ def test_a_certificate_with_a_passphrase(tmp_path: Path, private: RSAPrivateKey,
 
     found = settings(tmp_path, env, **flags).application.credential
 
-    assert found == Certificate.from_pem(pem_of(private, own))
+    assert isinstance(found, Stored)
+    assert found.read() == Certificate.from_pem(pem_of(private, own))
 
 
 def test_a_passphrase_stands_in_no_settings_file(tmp_path: Path) -> None:
@@ -68,3 +69,84 @@ def test_a_federated_token_is_read_anew_each_time(tmp_path: Path) -> None:
     file.unlink()
     with pytest.raises(Misconfigured, match="cannot be read"):
         credential.prove(APPLICATION, AUDIENCE, NOW)
+
+
+def kind_of(credential: Credential) -> type[Credential]:
+    return type(credential.read() if isinstance(credential, Stored) else credential)
+
+
+def all_three(directory: Path, private: RSAPrivateKey, **more: str) -> Settings:
+    (directory / "app.pem").write_bytes(pem_of(private, certified(private)))
+    (directory / "secret").write_text("s3cret\n")
+    (directory / "token").write_text("token\n")
+    paths = {"certificate": "app.pem", "client_secret_file": "secret", "federated_token_file": "token"}
+    return settings(directory, None, **{name: str(directory / file) for name, file in paths.items()}, **more)
+
+
+@pytest.mark.parametrize(
+    ("asked", "order"),
+    [
+        ("", [Certificate, Federated, Secret]),
+        ("secret, certificate", [Secret, Certificate]),
+        ("federated secret certificate", [Federated, Secret, Certificate]),
+        ("secret", [Secret]),
+    ],
+)
+def test_the_order_is_the_documented_one_or_the_one_that_is_set(
+    tmp_path: Path, private: RSAPrivateKey, asked: str, order: list[type[Credential]]
+) -> None:
+    """What `credentials` leaves out is not used."""
+    application = all_three(tmp_path, private, credentials=asked).application
+
+    assert [kind_of(one) for one in application.credentials] == order
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("secret, password", "'password'"),
+        ("secret, secret", "'secret'"),
+        ("secret, certificate", "certificate is not set"),
+    ],
+)
+def test_an_order_that_makes_no_sense_is_told(tmp_path: Path, asked: str, said: str) -> None:
+    (tmp_path / "secret").write_text("s3cret")
+    given = settings(tmp_path, client_secret_file=str(tmp_path / "secret"), credentials=asked)
+
+    with pytest.raises(Misconfigured, match=said):
+        _ = given.application
+
+
+def test_a_file_that_is_replaced_is_used_at_once_and_one_that_is_gone_goes_on_for_a_while(tmp_path: Path) -> None:
+    """A running program meets both: a rotation, and somebody who moves files about."""
+    file = tmp_path / "secret"
+    file.write_text("first\n")
+    credential = settings(tmp_path, client_secret_file=str(file)).application.credential
+    proof = {"client_secret": Hidden("first")}
+    assert credential.prove(APPLICATION, AUDIENCE, NOW) == proof
+
+    file.write_text("second\n")
+    assert credential.prove(APPLICATION, AUDIENCE, NOW) == {"client_secret": Hidden("second")}
+    file.unlink()
+    assert credential.prove(APPLICATION, AUDIENCE, NOW) == {"client_secret": Hidden("second")}
+    file.write_text("")
+    assert credential.prove(APPLICATION, AUDIENCE, NOW) == {"client_secret": Hidden("second")}
+
+
+def test_a_secret_may_lie_in_the_store(tmp_path: Path) -> None:
+    """Sealed as the refresh tokens are, under a name of its own."""
+    given = settings(tmp_path, client_secret_file="store", store=str(tmp_path / "keep" / "store.db"))
+    with pytest.raises(Misconfigured, match="there is no secret in the store, as credential-secret-"):
+        _ = given.application
+    given.store.write(f"credential-secret-{APPLICATION}", Hidden("n0-plain-text"), {}, None)
+
+    assert given.application.credential.prove(APPLICATION, AUDIENCE, NOW) == {"client_secret": Hidden("n0-plain-text")}
+    assert b"n0-plain-text" not in (tmp_path / "keep" / "store.db").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "more", [{"store": "https://contoso.vault.azure.net"}, {"store_key": "vault:https://contoso.vault.azure.net/key"}]
+)
+def test_the_key_to_a_vault_does_not_lie_in_it(tmp_path: Path, more: dict[str, str]) -> None:
+    with pytest.raises(Misconfigured, match="a vault that it opens itself"):
+        _ = settings(tmp_path, None, client_secret_file="store", **more).application

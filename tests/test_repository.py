@@ -1,5 +1,6 @@
 """The tree itself is in order: everything pinned, and no address of a package registry anywhere."""
 
+import json
 import re
 import subprocess
 import tomllib
@@ -52,6 +53,17 @@ def test_every_requirement_is_pinned_with_its_hashes() -> None:
     text = (ROOT / "requirements.txt").read_text()
 
     assert "".join(PIN.sub("", text).split()) == ""
+
+
+def test_every_package_of_node_is_pinned_with_its_hash() -> None:
+    """After a change of package.json: `npm install`, in tests/clients/node."""
+    folder = ROOT / "tests" / "clients" / "node"
+    asked = json.loads((folder / "package.json").read_text())["dependencies"]
+    found = json.loads((folder / "package-lock.json").read_text())["packages"]
+
+    assert found.pop("")["dependencies"] == asked
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in asked.values())
+    assert all(one["integrity"].startswith("sha512-") and "resolved" not in one for one in found.values())
 
 
 def test_the_pins_are_what_the_project_asks_for() -> None:

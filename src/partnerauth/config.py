@@ -24,26 +24,34 @@ if TYPE_CHECKING:
     from azure.keyvault.secrets import SecretClient
 
     from partnerauth.consent.book import ConsentBook
+    from partnerauth.consent.invitation import Invitations
     from partnerauth.consent.user import AppUser
     from partnerauth.messages import Request, Response
     from partnerauth.oauth.application import Application
+    from partnerauth.oauth.credential_end import CredentialEnd, CredentialKind
     from partnerauth.oauth.sources import TokenSource
+    from partnerauth.onboarding.holding import Holding
+    from partnerauth.onboarding.notebook import Notebook
     from partnerauth.session import Session
     from partnerauth.stores.file import FileStore
     from partnerauth.stores.opening import Means
+    from partnerauth.stores.place import Place
     from partnerauth.stores.store import KeySource, SecretStore, Shelf
 
 FILE = "partnerauth.toml"
+DESK_URL = "https://localhost:44395/"
+"""Where the web endpoint of the seed documents runs."""
 PREFIX = "PARTNERAUTH_"
 
 SETTINGS: Mapping[str, str] = {
     "cloud": "global, us-government, china, germany, or an emulator's origin (https://localhost:8443)",
     "tenant": "the partner's tenant: its id or a domain",
     "client_id": "the application (client) id",
-    "client_secret_file": "a file with the application's secret (or the variable PARTNERAUTH_CLIENT_SECRET)",
-    "certificate": "a PEM or PFX file with the application's certificate and RSA private key, in place of a secret",
+    "client_secret_file": "a file with the application's secret, or store (or the variable PARTNERAUTH_CLIENT_SECRET)",
+    "certificate": "a PEM or PFX file with the application's certificate and RSA private key, or store",
     "certificate_passphrase_file": "a file with its passphrase (or the variable PARTNERAUTH_CERTIFICATE_PASSPHRASE)",
     "federated_token_file": "a file that a platform keeps fresh with a token of its own, in place of a secret",
+    "credentials": "which of these are tried, and in which order: certificate, federated, secret unless set otherwise",
     "redirect_uri": "where the browser comes back to; http://localhost where it is not set",
     "dialect": "v1 (resource=, the default) or v2 (scope=)",
     "store": "file (the default), a path, postgresql://…, a vault's https://…, openbao:https://…, environment, memory",
@@ -51,6 +59,9 @@ SETTINGS: Mapping[str, str] = {
     "store_passphrase_file": "a file with the store's passphrase (or the variable PARTNERAUTH_STORE_PASSPHRASE)",
     "store_token_file": "a file with the token for OpenBao or Vault (or the variable PARTNERAUTH_STORE_TOKEN)",
     "shelf": "file: keep access tokens in the local file store although consents lie in a key vault",
+    "reach": "APIs that a new consent is tried at, with commas; else partner-center, referrals, graph, management",
+    "desk_url": "the consent page's address and redirect URI; https://localhost:44395/ where it is not set",
+    "desk_store": "where invitations and sign-ins under way lie; the store, or the usual file where that one is plain",
     "username": "for --as password: the user principal name",
     "password_file": "for --as password: a file with the password (or the variable PARTNERAUTH_PASSWORD)",
     "ca": "a PEM bundle of authorities to trust in place of the system's",
@@ -78,7 +89,7 @@ SETTINGS: Mapping[str, str] = {
 """Every setting and what it is; the reference page is held against this table."""
 
 NOT_FROM_HERE = frozenset({"cloud", "ca", "clock", "store", "store_key", "shelf"})
-NOT_FROM_HERE |= {"store_passphrase_file", "store_token_file"}
+NOT_FROM_HERE |= {"store_passphrase_file", "store_token_file", "desk_url", "desk_store"}
 NOT_FROM_HERE |= {name for name in SETTINGS if name.startswith(("alarm_", "watch_"))}
 INLINE_SECRETS = {  # names of settings
     "client_secret": "client_secret_file",
@@ -95,7 +106,10 @@ ONLY_VARIABLES = (
     *("store_passphrase", "store_token", "store_key_value", "refresh_token"),
     *("alarm_webhook", "alarm_webhook_key", "alarm_mail_password", "watch_heartbeat"),
 )
-MOST_SECRET_BYTES = 16_384
+CREDENTIALS = {"certificate": "certificate", "federated": "federated_token_file", "secret": "client_secret_file"}
+"""The kinds of credentials in the order in which they are tried, and the setting of each."""
+IN_STORE = "store"
+"""In place of a path: the credential lies in the secret store, sealed as the refresh tokens are."""
 
 
 def configuration_directory(env: Mapping[str, str] = os.environ) -> Path:
@@ -148,10 +162,11 @@ class Settings:
             origins |= dict.fromkeys(layer, origin)
         names = ("client_secret", "certificate_passphrase", "password", *ONLY_VARIABLES)
         secrets = {name: Hidden(env[PREFIX + name.upper()]) for name in names if env.get(PREFIX + name.upper())}
-        if "://" in values.get("store", ""):
-            from partnerauth.stores.opening import addressed
+        for place in ("store", "desk_store"):
+            if "://" in values.get(place, ""):
+                from partnerauth.stores.opening import addressed
 
-            values["store"], secrets["store"] = addressed(values["store"], origins["store"])
+                values[place], secrets[place] = addressed(values[place], origins[place])
         return cls(values, origins, configured, secrets, dict(env))
 
     def get(self, name: str, default: str = "") -> str:
@@ -202,20 +217,72 @@ class Settings:
 
     @cached_property
     def application(self) -> Application:
-        """The application with its credential: a certificate, a federated token, a secret, or none (public)."""
-        from partnerauth.oauth.application import PUBLIC, Application, Certificate, Credential, Federated, Secret
+        """The application with its credentials in their order: see `holdings`. Public where there are none."""
+        from partnerauth.oauth.application import PUBLIC, Application
 
-        credential: Credential = PUBLIC
-        if path := self.get("certificate"):
-            content, passphrase = _bytes(Path(path).expanduser(), "certificate"), self._secret("certificate_passphrase")
-            read = Certificate.from_pem if b"-----BEGIN" in content else Certificate.from_pfx
-            credential = read(content, passphrase)
-        elif path := self.get("federated_token_file"):
-            file = Path(path).expanduser()
-            credential = Federated(lambda: _bytes(file, "federated_token_file").decode("utf-8", "replace"))
-        elif secret := self._secret("client_secret"):
-            credential = Secret(secret)
-        return Application(self.required("client_id"), credential)
+        first, *others = [holding.credential() for holding in self.holdings] or [PUBLIC]
+        return Application(self.required("client_id"), first, tuple(others))
+
+    @cached_property
+    def holdings(self) -> tuple[Holding, ...]:
+        """The credentials that are set, in the order of the setting `credentials`, and where each lies.
+
+        Raises `Misconfigured` where that names one that is not set.
+        """
+        from partnerauth.oauth.credential_end import CredentialKind
+        from partnerauth.onboarding.holding import Holding
+
+        asked = self.get("credentials").replace(",", " ").split()
+        found = []
+        for word in asked or CREDENTIALS:
+            if word not in CREDENTIALS or asked.count(word) > 1:
+                raise Misconfigured(
+                    f"the setting credentials has a word too many: '{word[:40]}'",
+                    hint=f"Name each at most once: {', '.join(CREDENTIALS)}.",
+                )
+            kind, setting = CredentialKind(word), CREDENTIALS[word]
+            if kind is CredentialKind.SECRET and "client_secret" in self.secrets:
+                found.append(Holding(kind, given=self.secrets["client_secret"]))
+            elif value := self.get(setting):
+                place = self.place(value, kind)
+                found.append(Holding(kind, place, passphrase=lambda: self.certificate_passphrase))
+            elif asked:
+                raise Misconfigured(
+                    f"credentials names {word}, and {setting} is not set", hint=f"Set {setting}, or leave {word} away."
+                )
+        return tuple(found)
+
+    def place(self, value: str, kind: CredentialKind) -> Place:
+        """Where a credential lies: a path, or `store`. Raises `Misconfigured`."""
+        from partnerauth.oauth.credential_end import CredentialKind
+        from partnerauth.stores.place import FilePlace, StorePlace
+
+        if value != IN_STORE or kind is CredentialKind.FEDERATED:
+            return FilePlace(value, CREDENTIALS[kind.value])
+        if self.get("store").startswith("https://") or self.get("store_key").startswith("vault:"):
+            raise Misconfigured(
+                f"the application's {kind.value} cannot lie in a vault that it opens itself",
+                hint="Keep it in a file, or set another store.",
+            )
+        return StorePlace(self.store, self.notebook.name(kind))
+
+    @property
+    def certificate_passphrase(self) -> Hidden | None:
+        """The passphrase of the application's certificate, if one is set."""
+        return self._secret("certificate_passphrase")
+
+    @cached_property
+    def notebook(self) -> Notebook:
+        """What is known of the credentials, and what was begun with them."""
+        from partnerauth.onboarding.notebook import Notebook
+
+        return Notebook(self.store, self.cloud, self.required("client_id").lower())
+
+    def credential_ends(self) -> list[CredentialEnd]:
+        """When each credential ends, in their order, as far as that is known without asking anybody."""
+        from partnerauth.onboarding.ends import known_ends
+
+        return self.session.run(known_ends(self.holdings, self.notebook))
 
     @cached_property
     def means(self) -> Means:
@@ -256,6 +323,52 @@ class Settings:
         if place == "file" or is_path(place):
             return self.file_store
         return open_store(self.secrets.get("store", Hidden(place)), self.key, self.means)
+
+    def other_vault(self, address: str) -> tuple[SecretStore, str]:
+        """Another tool's key vault, and the secret that the address names in it, if any.
+
+        Raises `Misconfigured` for the vault in use: what another tool leaves there is taken over by itself.
+        """
+        from partnerauth.stores.opening import open_store
+
+        vault, _, secret = address.rstrip("/").partition("/secrets/")
+        if vault == self.get("store").rstrip("/"):
+            raise Misconfigured(
+                "that vault is the store in use", hint="What another tool writes there is taken over when it is used."
+            )
+        return open_store(Hidden(vault), self.key, self.means), secret
+
+    @cached_property
+    def desk_store(self) -> SecretStore:
+        """Where invitations and sign-ins under way lie: sealed, so the embedded file where the store is plain."""
+        from partnerauth.stores.opening import open_store
+
+        place = self.get("desk_store")
+        if not place:
+            plain = self.get("store") == "environment" or self.store.plain
+            return self.file_store if plain else self.store
+        if place == self.get("store", "file"):
+            return self.store
+        return open_store(self.secrets.get("desk_store", Hidden(place)), self.key, self.means)
+
+    @property
+    def desk_url(self) -> str:
+        """The consent page's own address, with a slash at its end. Raises `Misconfigured`."""
+        return proper_desk_url(self.get("desk_url", DESK_URL))
+
+    @cached_property
+    def invitations(self) -> Invitations:
+        """The invitations to the consent page of this application."""
+        from partnerauth.consent.invitation import Invitations
+
+        return Invitations(self.desk_store, self.cloud, self.required("client_id").lower(), self.desk_url, self.clock)
+
+    @cached_property
+    def reach(self) -> Mapping[str, Resource]:
+        """The APIs that a new consent is tried at, by name."""
+        from partnerauth.consent.reach import named
+
+        return named(self.cloud, self.get("reach"))
 
     @cached_property
     def shelf(self) -> Shelf | None:
@@ -376,6 +489,25 @@ class Settings:
         return Session(ca=ca or None, clock=self.clock).send
 
 
+def proper_desk_url(text: str) -> str:
+    """The address of a consent page, as browsers write it. Raises `Misconfigured`."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        parts = urlsplit("")
+    proper = parts.scheme == "https" and parts.hostname and not (parts.query or parts.fragment or "@" in parts.netloc)
+    if not proper or not text.isascii() or not text.isprintable() or " " in text:
+        raise Misconfigured(
+            "the setting desk_url is no address of a consent page",
+            hint="Give it as browsers see it, with https and without a query: https://consent.contoso.com/",
+        )
+    netloc = parts.netloc.lower().removesuffix(":443")
+    return f"https://{netloc}{parts.path if parts.path.endswith('/') else parts.path + '/'}"
+
+
 def _world_clock(origin: str, ca: str) -> Clock:
     from datetime import datetime
 
@@ -399,13 +531,10 @@ def _world_clock(origin: str, ca: str) -> Clock:
 
 def secret_in(path: str, what: str) -> Hidden:
     """The secret in a text file, without line ends; `what` names the file's purpose. Raises `Misconfigured`."""
-    try:
-        text = _bytes(Path(path).expanduser(), what).decode("utf-8").rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise Misconfigured(f"{what} is no text file") from None
-    if not text:
-        raise Misconfigured(f"{what} is empty")
-    return Hidden(text)
+    from partnerauth.onboarding.holding import text_of
+    from partnerauth.stores.place import FilePlace
+
+    return text_of(FilePlace(path, what).needed(), what)
 
 
 def vault_client(address: str, source: TokenSource, session: Session, ca: str = "") -> SecretClient:
@@ -465,14 +594,3 @@ def _file(path: Path, *, trusted: bool) -> dict[str, str]:
             )
         values[name] = value
     return values
-
-
-def _bytes(path: Path, what: str) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MOST_SECRET_BYTES + 1)
-    except OSError as error:
-        raise Misconfigured(f"{what} '{path}' cannot be read ({error.strerror})") from None
-    if len(content) > MOST_SECRET_BYTES:
-        raise Misconfigured(f"{what} '{path}' is too long to be one")
-    return content

@@ -10,7 +10,8 @@
     │   ├── NoConsent                     nobody has consented yet
     │   ├── ConsentLost                   the stored consent is expired or revoked
     │   ├── PermissionNeeded              the application may not ask for this yet
-    │   └── SignInCancelled               the person declined or went away
+    │   ├── SignInCancelled               the person declined or went away
+    │   └── InvitationOver                a link that was used, withdrawn, or is too old
     ├── MfaMissing                    4   the sign-in behind a token shows no second factor
     │   ├── MfaAbsent                     the token says how the person signed in: without one
     │   └── MfaUnseen                     nothing could tell
@@ -123,6 +124,12 @@ class PermissionNeeded(ConsentNeeded):
 
 class SignInCancelled(ConsentNeeded):
     """The person declined, or did not come back in time."""
+
+
+class InvitationOver(ConsentNeeded):
+    """An invitation that opens nothing: used, withdrawn, too old, or none at all."""
+
+    hint = "Ask for a new link: `partnerauth consent invite` makes one."
 
 
 class MfaMissing(PartnerAuthError):

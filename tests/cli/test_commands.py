@@ -61,7 +61,42 @@ def test_consent_in_the_browser_for_programs(shell: Shell) -> None:
 
     assert (told["user"], told["tenant"], told["mfa"]) == (ADMIN_AGENT, TENANT, "shown")
     assert datetime.fromisoformat(told["good_until"]) > datetime.fromisoformat(told["consented_at"])
-    assert set(told) == {"user", "tenant", "person", "mfa", "roles", "consented_at", "good_until", "store"}
+    assert set(told) == {"user", "tenant", "person", "mfa", "roles", "consented_at", "good_until", "store", "apis"}
+    assert [(one["api"], one["open"]) for one in told["apis"]] == [
+        ("partner-center", True),
+        ("referrals", True),
+        ("graph", True),
+        ("management", True),
+    ]
+    assert told["apis"][2]["permissions"] == ["Directory.Read.All", "User.Read"]
+
+
+def test_an_api_that_a_consent_does_not_open_is_told_and_refuses_nothing(shell: Shell, place: Place) -> None:
+    """What is tried after a consent: named by a flag, each answered by its code, its cause and its remedy."""
+    management, world = APPLICATION_IDS[Api.MANAGEMENT], place.emulator.world
+    asked = world.registrations[WEB_APP].permissions.pop(management)
+    granted = world.tenants[TENANT].grants.pop((WEB_APP, management, ""))
+    try:
+        outcome = shell.browsing().run("consent", "--reach", "partner-center,management")
+        told = shell.browsing().run("consent", "--reach", "management", "--json").value
+    finally:
+        world.registrations[WEB_APP].permissions[management] = asked
+        world.tenants[TENANT].grants[WEB_APP, management, ""] = granted
+
+    assert outcome.code == 0
+    assert "opens partner-center: user_impersonation" in outcome.out
+    assert "not permitted management [650057]: The app registration does not list this API." in outcome.out
+    assert told["apis"][0].items() >= {"api": "management", "open": False, "code": 650057}.items()
+    assert told["apis"][0]["remedy"]
+    assert shell.run("status", "--json").value[0]["state"] == "live"
+    assert shell.run("consent", "--reach", "nowhere").code == 2
+
+
+def test_what_stands_before_a_subcommand_is_not_lost(shell: Shell) -> None:
+    outcome = shell.run("consent", "--tenant", "contoso.com", "invite")
+
+    assert outcome.code == 2
+    assert "--tenant belongs behind `invite`" in outcome.err
 
 
 def test_consent_by_copy_and_paste(shell: Shell, place: Place) -> None:
@@ -226,10 +261,10 @@ def test_status_for_people_and_programs(shell: Shell) -> None:
 
     table, (facts,) = shell.run("status").out, shell.run("status", "--json").value
 
-    for text in (ADMIN_AGENT, TENANT, "shown", "0 d", "89", "consented", "live"):
+    for text in (ADMIN_AGENT, TENANT, "shown", "0 d", "89", "renewed", "live"):
         assert text in table
     assert (facts["user"], facts["client_id"], facts["cloud"]) == (ADMIN_AGENT, WEB_APP, shell.place.server.url)
-    assert (facts["days_left"], facts["state"], facts["last_outcome"]) == (89, "live", "consented")
+    assert (facts["days_left"], facts["state"], facts["last_outcome"]) == (89, "live", "renewed")
 
 
 def test_renewing_renews(shell: Shell) -> None:

@@ -8,9 +8,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from partnerauth.cli.command import command
+from partnerauth.cli.emulated import opened
 from partnerauth.emulator.clock import WorldClock
 from partnerauth.emulator.default import contoso
 from partnerauth.emulator.emulator import Emulator
+from partnerauth.emulator.keys import signing_keys
 from partnerauth.emulator.worldfile import read_world, write_world
 from partnerauth.serving.emulated import serve_emulator
 
@@ -68,3 +70,20 @@ def test_a_running_world_is_kept(run: Run, tmp_path: Path) -> None:
 
     assert text == write_world(emulator.world)
     assert read_world(text).measures.mfa_share == 0.5
+
+
+def test_a_world_is_the_same_at_the_next_start(tmp_path: Path) -> None:
+    """So tokens live on; another file, and other keys, are another world; a state folder says by itself which it is."""
+    file, kept, state = tmp_path / "world.toml", str(tmp_path / "kept"), str(tmp_path / "state")
+    file.write_text('extends = "contoso"\n')
+
+    first = opened(directory=kept).emulator.world
+
+    assert opened(directory=kept).emulator.world.ids == first.ids
+    assert opened(str(file), directory=kept).emulator.world.ids != first.ids
+    with opened(directory=kept, state=state).keeping():
+        pass
+    signing_keys().roll()
+    other = opened(directory=str(tmp_path / "other")).emulator.world
+    assert other.ids != first.ids
+    assert opened(directory=str(tmp_path / "other"), state=state).emulator.world.ids == first.ids

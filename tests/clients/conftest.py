@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from partnerauth.emulator import default
+from tests.clients import matrix
 from tests.needs import could_not_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,6 +112,8 @@ def endings(folder: Path) -> Callable[[str, str], Ending]:
 
     @cache
     def ended(module: str, way: str) -> Ending:
+        if missing := getattr(matrix.program(module), "missing", str)():
+            could_not_run(missing)
         program = [sys.executable, "-m", f"tests.clients.{module}"]
         world = ["--world", str(folder / "world.toml")]
         if way == "impersonated":

@@ -11,6 +11,7 @@ MODULES = (
     "azure_identity_aio",
     "azure_keyvault",
     "azure_keyvault_aio",
+    "openid_client",
     "partnerauth_itself",
 )
 WAYS = ("addressed", "impersonated")
@@ -19,13 +20,18 @@ NOTES = {
     ("azure_identity", "addressed", "password"): "on port 443",
 }
 """Cells that need more said."""
+NOT_OFFERED = {
+    ("openid_client", "addressed", "tenant found at sign-in (`organizations`)"): "by the real name only",
+}
+"""Flows that a client itself refuses."""
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "clients.md"
 BEGIN, END = "<!-- begin: the matrix -->\n", "<!-- end: the matrix -->\n"
 
 
 def cells() -> list[tuple[str, str, str]]:
     """Client, way and flow of every cell."""
-    return [(module, way, flow) for module in MODULES for way in WAYS for flow in program(module).FLOWS]
+    every = [(module, way, flow) for module in MODULES for way in WAYS for flow in program(module).FLOWS]
+    return [cell for cell in every if cell not in NOT_OFFERED]
 
 
 def program(module: str) -> Any:
@@ -39,7 +45,7 @@ def table() -> str:
     for module in MODULES:
         client = program(module)
         for place, flow in enumerate(client.FLOWS):
-            marks = [" ".join(filter(None, ("yes", _note(module, way, flow)))) for way in WAYS]
+            marks = [_mark(module, way, flow) for way in WAYS]
             lines.append(f"| {client.NAME if place == 0 else ''} | {flow} | {' | '.join(marks)} |")
     lines += ["", "Switches, where addressed:", ""]
     for module in MODULES:
@@ -48,9 +54,11 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _note(module: str, way: str, flow: str) -> str:
-    note = NOTES.get((module, way, flow))
-    return f"({note})" if note else ""
+def _mark(module: str, way: str, flow: str) -> str:
+    cell = (module, way, flow)
+    if cell in NOT_OFFERED:
+        return f"not offered ({NOT_OFFERED[cell]})"
+    return f"yes ({NOTES[cell]})" if cell in NOTES else "yes"
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import msgspec
 from partnerauth.emulator.address import Arrival
 from partnerauth.emulator.clock import WorldClock
 from partnerauth.emulator.default import TENANT, WEB_APP, contoso
-from partnerauth.emulator.keys import signing_keys
+from partnerauth.emulator.keys import WORLD, signing_keys
 from partnerauth.emulator.world import World
 from partnerauth.messages import Headers, Request, Response
 
@@ -36,6 +36,7 @@ def claims(world: World, audience: str, upn: str = "", *, mfa: bool = False, **c
         "appid": WEB_APP,
         "oid": "a9900000-0000-4000-8000-000000000001",
         "ver": "1.0",
+        WORLD: world.ids[0],
     }
     if upn:
         known = world.person(upn)

@@ -10,11 +10,12 @@ from partnerauth.apis import graph, reference
 from partnerauth.apis.operation import Operation
 from partnerauth.cloud import Api
 from partnerauth.emulator import address
-from partnerauth.emulator.default import ADMIN_AGENT, JOHN, TENANT
+from partnerauth.emulator.default import ADMIN_AGENT, JOHN, TENANT, WEB_APP
+from partnerauth.emulator.entra.issue import pairwise
 from partnerauth.emulator.graph import Graph
 from partnerauth.emulator.graph.service import ANSWERS
 from partnerauth.emulator.world import World
-from tests.emulator.callers import Caller, a_world
+from tests.emulator.callers import ORIGIN, Caller, a_world
 from tests.emulator.graph import Administrator, caller, refusal
 
 FABRIKAM = "c0570000-0000-4000-8000-000000000001"
@@ -59,6 +60,26 @@ def test_in_a_customers_directory_the_customer_is_shown(world: World) -> None:
 
     assert there.get("/v1.0/organization")["value"][0]["displayName"] == "Fabrikam"
     assert {user["surname"] for user in there.get("/v1.0/users")["value"]} == {"Bowman", "Walters", "Thomas"}
+
+
+def test_userinfo_tells_what_an_id_token_does(world: World) -> None:
+    """OpenID Connect Core 5.3.2: `sub` is that of the application's id_token; to an application by itself, nothing."""
+    john = caller(world, JOHN, scp="User.Read openid email")
+    oid = world.person(JOHN)[1].id  # type: ignore[index]
+
+    assert john.get("/oidc/userinfo") == {
+        "sub": pairwise(WEB_APP, oid),
+        "name": "John Doe",
+        "family_name": "Doe",
+        "given_name": "John",
+        "picture": f"{ORIGIN}/{address.GRAPH}/v1.0/me/photo/$value",
+        "email": JOHN,
+    }
+    assert "email" not in caller(world, JOHN, scp="openid").get("/oidc/userinfo")
+    assert john.ask("POST", "/oidc/userinfo").status == 200
+    assert john.ask("PUT", "/oidc/userinfo").status == 405
+    assert caller(world).ask("GET", "/oidc/userinfo").status == 403
+    assert Caller(Graph(world).answer, address.GRAPH).ask("GET", "/oidc/userinfo").status == 401
 
 
 def test_other_tokens_and_paths_are_refused(world: World) -> None:

@@ -36,7 +36,8 @@ def test_a_token_request_is_noted_with_who_asked_for_what_and_why_it_was_refused
     journal.add(NOON, arrived(request), Response.json(400, refusal))
 
     (entry,) = journal.entries()
-    assert entry[:4] == (1, NOON, "login.microsoftonline.com", "POST")
+    assert (entry.number, entry.moment) == (1, NOON)
+    assert (entry.service, entry.method) == ("login.microsoftonline.com", "POST")
     assert (entry.path, entry.status) == ("/contoso.com/oauth2/token", 400)
     assert (entry.client_id, entry.grant_type, entry.code) == (WEB_APP, "refresh_token", "50173")
     assert entry.correlation_id == CORRELATION

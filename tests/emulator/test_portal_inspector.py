@@ -49,7 +49,7 @@ def test_a_good_token_is_accepted(visitor: Visitor) -> None:
         "shown:",
     ):
         assert word in text
-    assert "by this emulator" in text
+    assert "by this world" in text
 
 
 @pytest.mark.parametrize(

@@ -220,7 +220,9 @@ def test_a_v2_exchange(sign_in: SignIn) -> None:
 @pytest.mark.parametrize("dialect", Dialect)
 def test_an_application_asks_for_nothing_but_the_api(sign_in: SignIn, dialect: Dialect) -> None:
     """Client credentials take `.default` and no scope of a person."""
-    asked = token_request(APP, AUTHORITY, AppItself(), PARTNER_CENTER, sign_in.clock, dialect=dialect)
+    asked = token_request(
+        APPLICATION, {"client_secret": Hidden("s3cret")}, AppItself(), PARTNER_CENTER, dialect=dialect
+    )
 
     assert asked.scope == (("https://api.partnercenter.microsoft.com/.default",) if dialect is Dialect.V2 else ())
 

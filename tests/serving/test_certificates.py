@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import shutil
 import ssl
 import stat
 import subprocess
@@ -20,6 +19,7 @@ from partnerauth.messages import Request, Response
 from partnerauth.serving import authority
 from partnerauth.serving.certificates import NAMES_LAST, Certificates, impersonated
 from partnerauth.serving.server import Server, serve
+from tests.needs import could_not_run
 
 REAL = "login.microsoftonline.com"
 NAMES = ("localhost", REAL, "api.partnercenter.microsoft.com", "contoso.vault.azure.net", "login.microsoftonline.us")
@@ -215,10 +215,8 @@ public class Ask {
 """
 
 
-@pytest.mark.needs("java")
+@pytest.mark.needs("java", "javac")
 def test_java_trusts_it(server: Server, tmp_path: Path) -> None:
-    if shutil.which("javac") is None:
-        pytest.skip("there is a Java here, but no compiler")
     (tmp_path / "Ask.java").write_text(JAVA)
 
     seen = run("java", "-XX:TieredStopAtLevel=1", tmp_path / "Ask.java", server.ca, server.port, *NAMES)
@@ -366,8 +364,9 @@ def test_a_directory_that_others_can_write_in_is_refused(tmp_path: Path) -> None
         Certificates(tmp_path)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        could_not_run("root, to become another user")
     certificates = Certificates(tmp_path)
     process = os.fork()
     if process == 0:

@@ -176,6 +176,10 @@ def test_members_that_came_or_went_do_no_harm(tmp_path: Path) -> None:
     world.restore(read(changed.encode()))
 
     assert world.registrations[WEB_APP].in_partner_center
+    known = world.ids
+    body["facts"]["of"] = [pair for pair in body["facts"]["of"] if pair[0] != "ids"]
+    world.restore(read(json.dumps(body).encode()))
+    assert world.ids == known
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import sys
 import time
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -109,7 +109,7 @@ def often(chance: random.Random, a_year: float, shortest: float, longest: float)
         at += length + chance.expovariate(a_year / 365.25)
 
 
-def printed(title: str, figures: dict[str, object]) -> str:
+def printed(title: str, figures: Mapping[str, object]) -> str:
     """Figures for people."""
     return "\n".join([title, *(f"  {name:<44}{value}" for name, value in figures.items())])
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.figures import Figures
-from tests.watch.decade import DAY, IDLE, LENGTH, Decade, Planned, Times, could_have_been_kept
+from tests.watch.decade import DAY, IDLE, LENGTH, Decade, Planned, Times, could_have_been_kept, printed
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
@@ -13,7 +13,7 @@ def test_a_hundred_consents_with_everything_real_but_the_time(seed: int, figures
 
     decade.live()
 
-    figures(f"ten years of {decade.size} consents with the full stack, seed {seed}", decade.figures)
+    figures(printed(f"ten years of {decade.size} consents with the full stack, seed {seed}", decade.figures))
     assert not decade.wronged
     assert decade.figures["renewed"] > 25 * 10 * 35, "it did not stand idle"
     assert decade.figures["told lost"], "and whatever was lost was told"
@@ -25,7 +25,7 @@ def test_ten_thousand_consents_with_the_plan_alone(figures: Figures) -> None:
 
     planned.live()
 
-    figures(f"ten years of {planned.size} consents with the plan alone", planned.figures)
+    figures(printed(f"ten years of {planned.size} consents with the plan alone", planned.figures))
     assert not planned.wronged
     assert planned.figures["attempts"] > 10_000 * 10 * 50
 

@@ -16,6 +16,7 @@ from partnerauth.messages import read_form
 
 if TYPE_CHECKING:
     from partnerauth.consent.first import Kept
+    from partnerauth.oauth.admin_consent import AdminConsent
 
 MOST_BYTES = 65_536
 SHOWING_TIME = 5.0
@@ -77,7 +78,7 @@ class LoopbackReceiver:
 
     def arrived(self, path: str, fields: dict[str, str]) -> bytes | None:
         """Take the fields of the first answer and wait for the page to show; None for anything that is no answer."""
-        if path != self._path or not {"code", "error"} & fields.keys():
+        if path != self._path or not {"code", "error", "admin_consent"} & fields.keys():
             return None
         if self._state is not None and Hidden(fields.get("state", "")) != self._state:
             return None
@@ -180,3 +181,11 @@ def page(outcome: Kept | BaseException) -> str:
     }
     told = "".join(f"<dt>{name}</dt><dd>{html.escape(fact)}</dd>" for name, fact in facts.items())
     return PAGE.format(title="Consent kept", colour="#2e7d32", body=f"<dl>{told}</dl>")
+
+
+def admin_page(outcome: AdminConsent | PartnerAuthError) -> str:
+    """The page that tells an administrator how it went."""
+    if isinstance(outcome, PartnerAuthError):
+        return page(outcome).replace("Nothing was stored", "Nothing was granted")
+    told = f"<p>An administrator of tenant {html.escape(outcome.tenant)} said yes; the command looks up what it is.</p>"
+    return PAGE.format(title="Permissions granted", colour="#2e7d32", body=told)

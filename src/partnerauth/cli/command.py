@@ -19,6 +19,7 @@ COMMANDS = {
     "renew": ("consents", "Renew consents before their ninety days run out."),
     "watch": ("watch", "Stay up: renew what is due, tell who must act."),
     "forget": ("consents", "Forget a consent."),
+    "credential": ("credential", "The application's own secret and certificate: their ends, and new ones in time."),
     "store": ("store", "Where the tokens sleep: explain, move, back up, restore, verify, re-key."),
     "call": ("call", "Send an authorised request to an API."),
     "inspect": ("inspect", "Say what a token says, and whether Partner Center would accept it."),

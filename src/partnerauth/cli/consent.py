@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import click
+from click.core import ParameterSource
 
 from partnerauth.cli.options import as_json, with_settings
 from partnerauth.cli.output import printable
@@ -17,28 +19,60 @@ if TYPE_CHECKING:
     from partnerauth.cloud import Resource
     from partnerauth.config import Settings
     from partnerauth.consent.first import Expected, FirstConsent, Kept
+    from partnerauth.consent.reach import Reached
     from partnerauth.oauth.authorize import Ticket
 
     Way = Callable[[Settings, FirstConsent, dict[str, str], str, bool], Kept]
 
 
-@click.command(short_help="Get a consent from a person with MFA, and keep it.")
+COMMANDS = {
+    "web": ("desk", "The consent page: a web server at which people consent."),
+    "invite": ("invite", "Make a link by which one person may consent, once."),
+    "admin": ("admin", "Let an administrator grant the application its permissions."),
+}
+
+
+class Group(click.Group):
+    """A group whose commands are loaded by name; without one it is itself a command."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = getattr(import_module(f"partnerauth.cli.{COMMANDS[cmd_name][0]}"), cmd_name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Names and what they do, without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=Group, invoke_without_command=True, short_help="Get a consent from a person with MFA, and keep it.")
 @click.option("--paste", is_flag=True, help="No local web server: paste the address the browser ends at.")
 @click.option("--no-browser", is_flag=True, help="Print the link instead of opening it.")
 @click.option("--device", is_flag=True, help="Sign in on another device with a code; many tenants block this.")
-@click.option("--import", "held", metavar="FILE|-", default="", help="Take over a refresh token held elsewhere.")
+@click.option("--import", "held", metavar="FILE|-|VAULT", default="", help="Take over a refresh token held elsewhere.")
 @click.option("--login-hint", default="", metavar="TEXT", help="The user name to fill in.")
 @click.option("--person", default="", metavar="GUID", help="The object id of the person who must sign in.")
 @click.option("--replace", is_flag=True, help="Let a colleague's consent take the place of the present one.")
 @click.option("--allow-no-mfa", is_flag=True, help="Emulated clouds only: keep a consent without MFA.")
 @as_json
-@with_settings("redirect_uri")
+@with_settings("redirect_uri", "reach")
 def consent(settings: Settings, **given: Any) -> None:
     """Get a consent from a person with MFA, and keep it.
 
     Opens the sign-in page in a browser. The person must be an agent of the partner's tenant with MFA. What comes back
-    is judged before anything is stored: tenant, person, id_token, MFA.
+    is judged before anything is stored: tenant, person, id_token, MFA. Then it is tried at each API.
     """
+    context = click.get_current_context()
+    if context.invoked_subcommand is not None:
+        _require_no_options(context)
+        return
     from partnerauth.cli.output import print_json
 
     kept = obtain(
@@ -50,13 +84,44 @@ def consent(settings: Settings, **given: Any) -> None:
         replacing=given["replace"],
         without_mfa=given["allow_no_mfa"],
     )
-    facts = described(kept, settings)
+    reached, roles = tried(settings, kept)
+    facts = {**described(kept, settings), "roles": list(roles), "apis": [one.facts() for one in reached]}
     if given["json_"]:
         print_json(facts)
         return
     click.echo(f"{click.style('consented', fg='green', bold=True)}: {facts['user']} for tenant {facts['tenant']}")
-    click.echo(f"  MFA {facts['mfa']}, roles seen: {', '.join(facts['roles']) or 'none in the token'}")
+    click.echo(f"  MFA {facts['mfa']}, roles seen: {', '.join(facts['roles']) or 'none'}")
     click.echo(f"  good until {facts['good_until']:%Y-%m-%d} if never used; each renewal adds 90 days")
+    for one in reached:
+        click.echo(f"  {_line(one)}")
+
+
+def _require_no_options(context: click.Context) -> None:
+    """What stands before a subcommand would be lost: say so."""
+    for option in context.command.params:
+        if context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{option.opts[-1]} belongs behind `{context.invoked_subcommand}`.")
+
+
+def tried(settings: Settings, kept: Kept) -> tuple[list[Reached], tuple[str, ...]]:
+    """What the kept consent opens of the APIs that the settings name, and the roles that could be seen."""
+    from partnerauth.consent.reach import reach, roles_seen
+    from partnerauth.consent.user import AppUser
+
+    user = AppUser(
+        settings.application, settings.book, kept.consent.tenant, dialect=settings.dialect, clock=settings.clock
+    )
+    reached = settings.session.run(reach(user, settings.reach))
+    return reached, settings.session.run(roles_seen(reached, settings.cloud, kept.evidence.roles))
+
+
+def _line(one: Reached) -> str:
+    if one.open:
+        return f"{click.style('opens', fg='green')} {one.api}: {printable(', '.join(one.permissions))}"
+    facts = one.facts()
+    word = click.style("not permitted", dim=True) if one.unasked else click.style("refused", fg="red")
+    code = f" [{facts['code']}]" if facts["code"] else ""
+    return f"{word} {one.api}{code}: {printable(str(facts['cause']))} {printable(str(facts['remedy']))}"
 
 
 def described(kept: Kept, settings: Settings) -> dict[str, Any]:
@@ -129,7 +194,7 @@ def _loopback(settings: Settings, first: FirstConsent, facts: dict[str, str], pr
         receiver.expect(ticket.state)
         link = ticket.request(_asked(first), response_mode="form_post", prompt=prompt).to(ticket.authority)
         if opened:
-            _open(link)
+            open_link(link)
         click.echo(f"{'Sign in in the browser window; if none opens, use' if opened else 'Open'} this link:", err=True)
         click.echo(link, err=True)
         fields = receiver.wait(TICKET_LIFETIME.total_seconds())
@@ -142,7 +207,7 @@ def _loopback(settings: Settings, first: FirstConsent, facts: dict[str, str], pr
         return kept
 
 
-def _open(link: str) -> None:
+def open_link(link: str) -> None:
     """Open the link in the person's browser.
 
     In a process of its own: some browsers only return when they are closed, and what they say is no part of our answer.
@@ -183,9 +248,14 @@ def _import(
     file: str, settings: Settings, first: FirstConsent, facts: dict[str, str], prompt: str, opened: bool
 ) -> Kept:
     from partnerauth.cli.inspect import text_of
-    from partnerauth.consent.held import read_held
+    from partnerauth.consent.held import held_in_vault, read_held
 
-    token = read_held(text_of(file), settings.application.id, settings.cloud)
+    if file.startswith("https://"):
+        vault, secret = settings.other_vault(file)
+        tenant = facts["expected_tenant"]
+        token = settings.session.run(held_in_vault(vault, settings.application.id, tenant, secret))
+    else:
+        token = read_held(text_of(file), settings.application.id, settings.cloud)
     return settings.session.run(first.held(token, _expected(settings, facts), settings.dialect))
 
 

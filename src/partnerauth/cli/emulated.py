@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -67,8 +68,9 @@ def opened(
         from partnerauth.serving.state import StateFolder
 
         folder = StateFolder(state)
-        folder.load(emulator.world)
     _keys(kept / "signing-keys.pem")
+    if folder is None or not folder.load(emulator.world):
+        emulator.world.ids = (_id(world or ""),)
     return Opened(emulator, kept, folder)
 
 
@@ -92,6 +94,13 @@ def _keys(path: Path) -> None:
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(keys.pem())
         fresh.replace(path)
+
+
+def _id(path: str) -> str:
+    """Which world this is: the same at the next start, with the same keys, so that tokens live on."""
+    from partnerauth.emulator.keys import signing_keys
+
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{signing_keys().name}/{path and Path(path).absolute()}"))
 
 
 def _world(path: str | None, policies: str | None) -> World:

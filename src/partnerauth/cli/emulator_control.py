@@ -26,12 +26,12 @@ key_option = click.option("--key-file", metavar="PATH", help="The key, where the
 def control(
     method: str, path: str, body: str | None, control: str | None, ca: str | None, key_file: str | None
 ) -> None:
-    r"""Send one request to the control API of a running emulator, and print the answer's JSON.
+    """Send one request to the control API of a running emulator, and print the answer's JSON.
 
     \b
     partnerauth emulator control GET /people
     partnerauth emulator control PUT /policies '{"mfa_at_the_apis": "today"}'
-    """
+    """  # noqa: D301  # click reads it
     value = None
     if body is not None:
         try:

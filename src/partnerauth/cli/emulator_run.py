@@ -54,7 +54,7 @@ def run(
     no_mfa: bool,
     **world: Any,
 ) -> None:
-    r"""Run COMMAND for which the emulator is Microsoft: real names, trusted certificates, nothing in it changed.
+    """Run COMMAND for which the emulator is Microsoft: real names, trusted certificates, nothing in it changed.
 
     Its environment says where roots to trust are, PARTNERAUTH_CONTROL where the control API is, PARTNERAUTH_EMULATED=1
     that all this is make-believe. Ends with COMMAND's exit code, and leaves nothing behind.
@@ -62,7 +62,7 @@ def run(
     \b
     partnerauth emulator run -- python sync.py
     partnerauth emulator run --policies today -- sh
-    """
+    """  # noqa: D301  # click reads it
     if isolated and names == "proxy":
         raise click.UsageError("--isolated gives the command names of its own: it does not go with --names proxy.")
     if isolated and pass_through:

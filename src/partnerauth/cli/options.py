@@ -13,6 +13,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 ALWAYS = ("cloud", "tenant", "client_id", "client_secret_file", "certificate", "store", "store_key", "ca", "dialect")
 
 
+SHORTER = {"desk_url": ("--url",)}
+"""Shorter flags for some settings."""
+
+
 def with_settings(*more: str) -> Callable[[F], F]:
     """Give a command the settings' options and hand it a `Settings` as its first argument."""
     names = (*ALWAYS, *more)
@@ -27,9 +31,9 @@ def with_settings(*more: str) -> Callable[[F], F]:
 
         decorated: Any = called
         for name in reversed(names):
-            flag = "--" + name.replace("_", "-")
+            flags = (*SHORTER.get(name, ()), "--" + name.replace("_", "-"))
             metavar = "PATH" if name in ("certificate", "store_key", "ca") or name.endswith("_file") else "TEXT"
-            decorated = click.option(flag, name, metavar=metavar, help=HELP[name])(decorated)
+            decorated = click.option(*flags, name, metavar=metavar, help=HELP[name])(decorated)
         result: F = decorated
         return result
 
@@ -43,12 +47,17 @@ HELP = {
     "client_id": "The application (client) id.",
     "client_secret_file": "A file with the application's secret.",
     "certificate": "A PEM file with certificate and private key.",
+    "certificate_passphrase_file": "A file with the certificate's passphrase.",
+    "credentials": "Which credentials are tried, in which order.",
     "redirect_uri": "Where the browser comes back to.",
     "dialect": "v1 (default) or v2.",
     "store": "file (default), a path, postgresql://…, or a vault's address.",
     "store_key": "The store's key: file:PATH, keyring, passphrase, vault:…, given.",
     "store_passphrase_file": "A file with the store's passphrase.",
     "store_token_file": "A file with the token for OpenBao or Vault.",
+    "reach": "Which APIs a new consent is tried at: names with commas.",
+    "desk_url": "The consent page's own address, as browsers see it.",
+    "desk_store": "Where invitations and sign-ins under way lie.",
     "username": "For --as password.",
     "password_file": "For --as password.",
     "sign_in_days": "How many days the directory lets a sign-in last, if known.",

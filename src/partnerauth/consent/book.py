@@ -96,15 +96,18 @@ class ConsentBook:
         entry = yield from work("read", lambda: self.store.read(self.name(tenant)))
         return entry if entry is not None and Consent.read(entry) is None else None
 
-    def keep(self, consent: Consent, *, replacing: bool = False) -> Flow[Consent]:
+    def keep(self, consent: Consent, *, replacing: bool = False, instead_of: Entry | None = None) -> Flow[Consent]:
         """Keep a new consent, already judged; it takes the place of the same person's former one.
 
-        A colleague's is replaced only where `replacing` says so and MFA is shown; it is set aside. Raises
-        `WrongPerson`, `MfaMissing`, `StoreFailed`.
+        A colleague's is replaced only where `replacing` says so and MFA is shown; it is set aside. `instead_of` is what
+        another tool left, where that is adopted: where something else lies there by now, that stands. Raises
+        `WrongPerson`, `MfaMissing`, `NoConsent`, `StoreFailed`.
         """
         name = self.name(consent.tenant)
         for _ in range(MOST_ROUNDS):
             there = yield from work("read", lambda: self.store.read(name))
+            if instead_of is not None and (there is None or there.version != instead_of.version):
+                return (yield from self.find(consent.tenant))
             former = Consent.read(there) if there is not None else None
             if former is not None:
                 yield from self._make_way(former, consent, replacing=replacing)
@@ -122,11 +125,13 @@ class ConsentBook:
     def intend(self, consent: Consent, token: Hidden | None = None) -> Flow[Consent]:
         """Write down that this consent's token is about to be redeemed: what also proves that the store can be written.
 
-        `token` is the stored one, or an earlier one of the same consent. Raises `StoreFailed`; gives the consent as it
-        now is, another's newer one where somebody was faster.
+        `token` is the stored one, or an earlier one of the same consent. Nothing is written where the consent is lost.
+        Raises `StoreFailed`; gives the consent as it now is, another's newer one where somebody was faster.
         """
         turn = consent.turn
         for _ in range(MOST_ROUNDS):
+            if consent.state is State.LOST:
+                return consent
             redeemed = token if token is not None and consent.turn == turn else consent.refresh_token
             meant = replace(consent, intent=self.store.fingerprint(redeemed))
             try:

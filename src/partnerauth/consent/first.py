@@ -41,6 +41,7 @@ from partnerauth.oauth.grants import Grant, RefreshToken
 from partnerauth.oauth.id_token import IdToken, agree, verify_id_token
 from partnerauth.oauth.keys import SigningKeys
 from partnerauth.oauth.tokens import TokenSet
+from partnerauth.stores.store import Entry
 
 log = logging.getLogger("partnerauth.consent")
 
@@ -106,13 +107,18 @@ class FirstConsent:
 
         return (yield from self._kept(self._pending(expected, dialect), expected, redeem()))
 
-    def held(self, token: Hidden, expected: Expected, dialect: Dialect) -> Flow[Kept]:
-        """Keep a refresh token held elsewhere, once it is redeemed and judged. Raises as `answer` does."""
+    def held(
+        self, token: Hidden, expected: Expected, dialect: Dialect, *, instead_of: Entry | None = None
+    ) -> Flow[Kept]:
+        """Keep a refresh token held elsewhere, once it is redeemed and judged. Raises as `answer` does.
+
+        `instead_of` is the entry that another tool left it in: it is adopted only while that lies there.
+        """
         value = Hidden(token.reveal().strip())
         if not value:
             raise InvalidGrant("the refresh token is empty", hint="Consent again: partnerauth consent")
         pending = self._pending(expected, dialect, outcome="adopted")
-        return (yield from self._kept(pending, expected, self._again(value, expected, dialect)))
+        return (yield from self._kept(pending, expected, self._again(value, expected, dialect), instead_of))
 
     def finish(self) -> Flow[list[Kept | PartnerAuthError]]:
         """Judge what was left unjudged by a crash or an outage; what has lain there for a day is erased.
@@ -156,10 +162,12 @@ class FirstConsent:
             outcome=outcome,
         )
 
-    def _kept(self, pending: Pending, expected: Expected, redeem: Flow[Redeemed]) -> Flow[Kept]:
+    def _kept(
+        self, pending: Pending, expected: Expected, redeem: Flow[Redeemed], instead_of: Entry | None = None
+    ) -> Flow[Kept]:
         """Redeem and judge, with the token in a slot of its own in between."""
         if self.book.store.plain:
-            return (yield from self._judged(pending, expected, (yield from redeem)))
+            return (yield from self._judged(pending, expected, (yield from redeem), instead_of))
         pending, lock = yield from Slots(self.book).take(pending)
         try:
             return (yield from self._concluded(pending, expected, redeem))
@@ -233,7 +241,9 @@ class FirstConsent:
             from_browser=code is not None,
         )
 
-    def _judged(self, pending: Pending, expected: Expected, redeemed: Redeemed) -> Flow[Kept]:
+    def _judged(
+        self, pending: Pending, expected: Expected, redeemed: Redeemed, instead_of: Entry | None = None
+    ) -> Flow[Kept]:
         tokens, id_token = redeemed.tokens, redeemed.beside
         if tokens.id_token is not None:
             came = yield from self._verified(
@@ -280,7 +290,7 @@ class FirstConsent:
             outcome=pending.outcome,
             without_mfa=mfa is not Mfa.SHOWN,
         )
-        kept = yield from self.book.keep(consent, replacing=pending.replacing)
+        kept = yield from self.book.keep(consent, replacing=pending.replacing, instead_of=instead_of)
         return Kept(kept, evidence)
 
     def _told(self, redeemed: Redeemed) -> Flow[Mfa]:

@@ -106,15 +106,15 @@ class AppUser:
         authority = self.cloud.authority(self.tenant)
         keys = SigningKeys(authority, self.clock)
         first = FirstConsent(self.application, self.book, keys, self.clock, [self.cloud.resource(Api.PARTNER_CENTER)])
-        return (yield from first.held(left.value, Expected(authority), self.dialect)).consent
+        return (yield from first.held(left.value, Expected(authority), self.dialect, instead_of=left)).consent
 
     def _spend(self, consent: Consent, resource: Resource, claims: str) -> Flow[TokenSet]:
+        consent = yield from self.book.intend(consent)
         if consent.state is State.LOST:
             raise ConsentLost(
                 f"the consent of {consent.username} for {consent.tenant} is lost: {_why(consent.code)}",
                 code=consent.code,
             )
-        consent = yield from self.book.intend(consent)
         redeemed = consent.refresh_token
         try:
             tokens, evidence = yield from self._redeem(consent, redeemed, resource, claims)
@@ -163,11 +163,11 @@ class AppUser:
         stored another token meanwhile. Raises `malformed` where none was good, and whatever else an earlier token is
         refused with: then no other is tried.
         """
+        turn = consent.turn
         for former in consent.former:
-            intended = yield from self.book.intend(consent, former.token)
-            if intended.turn != consent.turn:
+            consent = yield from self.book.intend(consent, former.token)
+            if consent.turn != turn:
                 return None
-            consent = intended
             try:
                 return (consent, former.token, *(yield from self._redeem(consent, former.token, resource, claims)))
             except PartnerAuthError as error:
@@ -175,6 +175,8 @@ class AppUser:
                     yield from self._refused(consent, error)
                     raise
             consent = yield from self.book.drop(consent, former.token)
+            if consent.turn != turn:
+                return None
         yield from self._refused(consent, malformed)
         raise malformed
 

@@ -107,7 +107,7 @@ def read_bearer(world: World, request: Request, accepts: Callable[[str], bool]) 
     if kind.lower() != "bearer" or not token:
         raise BadToken(Fault.MISSING)
     try:
-        claims = signing_keys().verify(token) if len(token) <= LONGEST_TOKEN else {}
+        claims = signing_keys().verify(token, world.ids) if len(token) <= LONGEST_TOKEN else {}
     except ValueError:
         claims = {}
     if not claims:

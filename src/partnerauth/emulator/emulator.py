@@ -26,6 +26,7 @@ SERVICES = {
     address.PARTNER_CENTER: "_partner_center",
     address.REFERRALS: "_referrals",
     address.GRAPH: "_graph",
+    address.MANAGEMENT: "_resource_manager",
 }
 
 log = logging.getLogger("partnerauth.emulator")
@@ -154,6 +155,12 @@ class Emulator:
         from partnerauth.emulator.graph import Graph
 
         return Graph(self.world).answer
+
+    @cached_property
+    def _resource_manager(self) -> Answer:
+        from partnerauth.emulator.resourcemanager import ResourceManager
+
+        return ResourceManager(self.world).answer
 
     @cached_property
     def _vaults(self) -> Answer:

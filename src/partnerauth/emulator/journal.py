@@ -12,7 +12,9 @@ from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from partnerauth.emulator.address import Arrival
 from partnerauth.emulator.facts import GUID, client_of, grant_type_of, serves
@@ -32,7 +34,7 @@ CORRELATION_HEADERS = frozenset(
 )
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One request and its answer.
 
     `number` counts from 1; `client_id` is what the request or its token says, unchecked; `grant_type` is its

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -29,6 +29,8 @@ NAME = "accounts.accesscontrol.windows.net"
 """The subject of the certificates around Entra ID's own keys."""
 BEGIN, END = datetime(2020, 1, 1, tzinfo=UTC), datetime(2099, 12, 31, tzinfo=UTC)
 PUBLISHED = 2
+WORLD = "xms_world"
+"""The private claim that says which world issued a token, as all worlds of a process sign with the same keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,10 @@ class SigningKeys:
         text = f"{_header(key.kid, claims.get('ver') == '1.0', more)}.{_base64url(msgspec.json.encode(claims))}"
         return f"{text}.{_base64url(key.private.sign(text.encode(), PKCS1v15(), SHA256()))}"
 
-    def verify(self, token: str) -> dict[str, Any]:
-        """The claims of a token that one of these keys signed with RS256. Times and audience are the caller's to judge.
+    def verify(self, token: str, worlds: Collection[str]) -> dict[str, Any]:
+        """The claims of a token that one of these keys signed with RS256 for one of these worlds (`World.ids`).
+
+        Times and audience are the caller's to judge.
 
         Raises ValueError for anything else.
         """
@@ -124,6 +128,8 @@ class SigningKeys:
             key.private.public_key().verify(_bytes(signature), text.encode(), PKCS1v15(), SHA256())
         except InvalidSignature:
             raise ValueError("the signature does not hold") from None
+        if claims.get(WORLD) not in worlds:
+            raise ValueError("issued by another world")
         return claims
 
     def jwks(self, base: str, dialect: Dialect = Dialect.V2) -> dict[str, Any]:
@@ -134,6 +140,11 @@ class SigningKeys:
     def public(self) -> Iterator[RSAPublicKey]:
         """The public halves of all that are published."""
         return (key.private.public_key() for key in self._first(PUBLISHED))
+
+    @property
+    def name(self) -> str:
+        """The name of the key that signs."""
+        return self._first(1)[0].kid
 
     def roll(self) -> None:
         """Let the next published key sign from now on, and publish a new one. The former stays published till then."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from partnerauth.cloud import Api
+from partnerauth.emulator.groups import groups, members
 
 if TYPE_CHECKING:
     from partnerauth.emulator.world import Tenant, World
@@ -25,13 +26,19 @@ AT_PARTNERS = (Api.PARTNER_CENTER, Api.REFERRALS)
 
 @dataclass(slots=True)
 class ServicePrincipal:
-    """An application, by its client id, in one directory; `id` is the object id there."""
+    """An application, by its client id, in one directory; `id` is the object id there.
+
+    With `assignment_required` it lets in only people who are `assigned` (their object ids, or their groups'), and as an
+    API only applications that have one of its permissions for themselves.
+    """
 
     id: str
     application: str
     enabled: bool = True
     directory_roles: set[str] = field(default_factory=set)
     tags: list[str] = field(default_factory=list)
+    assignment_required: bool = False
+    assigned: set[str] = field(default_factory=set)
 
 
 def principal(world: World, tenant: Tenant, application: str) -> ServicePrincipal | None:
@@ -64,6 +71,24 @@ def made_id(tenant: Tenant, application: str) -> str:
 def install(world: World, tenant: Tenant, application: str) -> ServicePrincipal:
     """The service principal of an application, made where there is none."""
     return principal(world, tenant, application) or _noted(tenant, application, world.guid())
+
+
+def lets_in(world: World, tenant: Tenant, application: str, person: str) -> bool:
+    """Whether an application takes this person in this directory: anybody, unless assignment is required there.
+
+    Members of members of a group are not assigned by it.
+    """
+    found = principal(world, tenant, application)
+    if found is None or not found.assignment_required or person in found.assigned:
+        return True
+    assigned = (group for group in groups(tenant).values() if group.id in found.assigned)
+    return any(person in members(tenant, group) for group in assigned)
+
+
+def takes(world: World, tenant: Tenant, api: str, application: str) -> bool:
+    """Whether an API issues tokens to an application by itself: to any, unless assignment is required there."""
+    found = principal(world, tenant, api)
+    return found is None or not found.assignment_required or bool(tenant.application_grants.get((application, api)))
 
 
 def remove(tenant: Tenant, application: str) -> None:

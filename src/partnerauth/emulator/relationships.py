@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from partnerauth.emulator.groups import groups, members
+
 if TYPE_CHECKING:
-    from partnerauth.emulator.world import Customer, World
+    from partnerauth.emulator.world import Customer, Person, World
 
 DURATION = re.compile(r"P(?:(?P<years>[12])Y|(?P<days>[0-9]{1,3})D)", re.ASCII)
 LONGEST = timedelta(days=730)
@@ -65,11 +67,24 @@ class Relationship:
         return self.status
 
 
-def roles_at(world: World, customer: Customer) -> set[str]:
-    """The directory roles that the partner has at a customer now: those of `Customer.gdap`, and of relationships."""
-    now = world.now()
+def roles_at(world: World, customer: Customer, person: Person | None = None) -> set[str]:
+    """The directory roles that the partner has at a customer now, or one of its people (of its tenant).
+
+    What `Customer.gdap` says is for every agent, what a relationship assigns to a group for its members.
+    """
+    from partnerauth.emulator.world import AGENTS, Role
+
+    now, tenant = world.now(), world.partner()
+    known = groups(tenant)
     active = [one for one in world.relationships.values() if one.customer == customer.id and one.state(now) == "active"]
-    return customer.gdap.union(*(assignment.roles for one in active for assignment in one.assignments.values()))
+    assigned = (
+        assignment.roles
+        for one in active
+        for assignment in one.assignments.values()
+        if person is None or (assignment.group in known and person.id in members(tenant, known[assignment.group]))
+    )
+    agent = person is None or bool(person.roles & {Role.GLOBAL_ADMIN, *AGENTS})
+    return (customer.gdap if agent else set[str]()).union(*assigned)
 
 
 def approve(world: World, relationship: str, customer: str = "") -> Relationship:

@@ -48,6 +48,8 @@ class Snapshot:
         facts = copied(self.facts)
         with world.lock:
             ledger = facts.pop("ledger")
+            if (facts.get("ids") or world.ids)[0] in world.ids:
+                facts["ids"] = world.ids  # it was this world, perhaps before a fork
             for name, value in facts.items():
                 setattr(world, name, value)
             world.ledger.clear()

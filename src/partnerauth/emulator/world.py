@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
@@ -48,6 +49,8 @@ __all__ = [
     "World",
 ]
 
+DRAWN = 1024
+"""So many random bytes are drawn ahead."""
 VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 """The first digit of a GUID's fourth part, as RFC 9562 4.1 says."""
 
@@ -274,15 +277,19 @@ class World:
     ledger: dict[str, Any] = field(default_factory=dict, repr=False)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     origin: Callable[[], World] | None = field(default=None, repr=False, compare=False)
+    ids: tuple[str, ...] = field(default_factory=lambda: (_id(),), compare=False)
+    """Which world this is, never by the seed: the id in the tokens that it issues; then those that it had before it was
+    forked, whose tokens it still takes."""
 
     def __post_init__(self) -> None:
         self._random: random.Random = random.SystemRandom() if self.seed is None else random.Random(self.seed)
+        self._drawn, self._process = b"", 0
 
     def become(self, other: World) -> None:
         """Hold what `other` holds, in place: the same clock object, the same lock. All conversations are forgotten."""
         with self.lock:
             for fact in fields(self):
-                if fact.name not in ("clock", "ledger", "lock", "origin"):
+                if fact.name not in ("clock", "ids", "ledger", "lock", "origin"):
                     setattr(self, fact.name, getattr(other, fact.name))
             self.clock.restart(other.clock.ahead, other.now() if other.clock.frozen else None)
             self.ledger.clear()
@@ -297,9 +304,15 @@ class World:
         snapshot.into(self)
 
     def fork(self) -> World:
-        """A second world, equal to this one and from now on independent of it."""
+        """A second world, equal to this one and from now on independent of it.
+
+        Both take the tokens that were issued until now, and neither takes what the other issues from now on.
+        """
         other = World(clock=self.clock.twin(), origin=self.origin)
-        self.snapshot().into(other)
+        with self.lock:
+            self.snapshot().into(other)
+            for world in (self, other):
+                world.ids = (_id(), *world.ids)
         return other
 
     def sequence(self) -> Any:
@@ -318,7 +331,14 @@ class World:
 
     def bytes(self, count: int) -> bytes:
         """So many random bytes: unforeseeable, or repeatable in a world with a seed."""
-        return self._random.randbytes(count) if self.seed is not None else os.urandom(count)
+        if self.seed is not None:
+            return self._random.randbytes(count)
+        # Drawn ahead: each call of the system lets another thread run, and there are three or more to an answer.
+        with self.lock:
+            if len(self._drawn) < count or self._process != os.getpid():
+                self._drawn, self._process = os.urandom(DRAWN + count), os.getpid()
+            taken, self._drawn = self._drawn[:count], self._drawn[count:]
+        return taken
 
     def happens(self, share: float) -> bool:
         """Whether what happens in this share of all cases happens now; repeatable in a world with a seed."""
@@ -355,3 +375,7 @@ class World:
     def partner(self) -> Tenant:
         """The partner's own tenant."""
         return next(tenant for tenant in self.tenants.values() if tenant.partner)
+
+
+def _id() -> str:
+    return str(uuid.uuid4())

@@ -1,5 +1,6 @@
 """An application: the id of an app registration, and how it proves that it is itself.
 
+It may have several credentials, of mixed kinds, in an order: see `oauth.exchange` for when the next one is tried.
 Sources: RFC 6749 2.3, RFC 7521, RFC 7523; Microsoft "Certificate credentials".
 """
 
@@ -120,14 +121,6 @@ class Certificate:
         """A client assertion signed with the key (RFC 7523 2.2)."""
         import uuid
 
-        from cryptography.hazmat.primitives.hashes import SHA1, SHA256
-        from joserfc import jwt
-        from joserfc.jwk import RSAKey
-
-        digest = self.certificate.fingerprint(SHA1() if self.sha1 else SHA256())  # noqa: S303  # a name, no signature
-        thumbprint = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-        algorithm = "RS256" if self.sha1 else "PS256"
-        header = {"alg": algorithm, "typ": "JWT", "x5t" if self.sha1 else "x5t#S256": thumbprint}
         issued = int(now.timestamp())
         claims = {
             "aud": audience,
@@ -138,8 +131,19 @@ class Certificate:
             "nbf": issued,
             "exp": issued + ASSERTION_LIFETIME,
         }
-        assertion = jwt.encode(header, claims, RSAKey.import_key(self.key), algorithms=[algorithm])
-        return {"client_assertion_type": Hidden(JWT_BEARER), "client_assertion": Hidden(assertion)}
+        return {"client_assertion_type": Hidden(JWT_BEARER), "client_assertion": self.signed(claims)}
+
+    def signed(self, claims: Mapping[str, Any]) -> Hidden:
+        """A JWT that says `claims`, signed with the key; its header names the certificate."""
+        from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+        from joserfc import jwt
+        from joserfc.jwk import RSAKey
+
+        digest = self.certificate.fingerprint(SHA1() if self.sha1 else SHA256())  # noqa: S303  # a name, no signature
+        thumbprint = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        algorithm = "RS256" if self.sha1 else "PS256"
+        header = {"alg": algorithm, "typ": "JWT", "x5t" if self.sha1 else "x5t#S256": thumbprint}
+        return Hidden(jwt.encode(header, dict(claims), RSAKey.import_key(self.key), algorithms=[algorithm]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,15 +165,47 @@ class Federated:
         return {"client_assertion_type": Hidden(JWT_BEARER), "client_assertion": Hidden(text)}
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A credential that lies in a place where it may be replaced: it is read anew each time it is used.
+
+    So a program that runs for months picks up what a rotation put there. `read` may block for a moment; it raises
+    `Misconfigured` or `StoreFailed` where there is nothing that can be used.
+    """
+
+    read: Callable[[], Credential] = field(repr=False)
+
+    def prove(self, application_id: str, audience: str, now: datetime) -> Proof:
+        """The proof by what lies there now."""
+        return self.read().prove(application_id, audience, now)
+
+
 PUBLIC = Public()
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """An app registration: its application (client) id and its credential."""
+    """An app registration: its application (client) id and its credentials.
+
+    It proves itself with `credential`, and with one of the `others` where that is refused; which one worked last is
+    remembered for as long as this object lives.
+    """
 
     id: str
     credential: Credential = PUBLIC
+    others: tuple[Credential, ...] = ()
+    _worked: list[Credential] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @property
+    def credentials(self) -> tuple[Credential, ...]:
+        """All credentials: the one that worked last, then the rest in order."""
+        ordered = (self.credential, *self.others)
+        worked = self._worked[-1:]
+        return (*worked, *(one for one in ordered if not worked or one is not worked[0]))
+
+    def worked(self, credential: Credential) -> None:
+        """Remember that this credential was accepted just now."""
+        self._worked[:] = [credential]
 
     def __post_init__(self) -> None:
         if not GUID.fullmatch(self.id):

@@ -11,11 +11,18 @@ from urllib.parse import unquote_plus, urlsplit
 
 from partnerauth.clock import Clock
 from partnerauth.cloud import Authority, Dialect, Resource
-from partnerauth.errors import InvalidRequest, PartnerAuthError, Tampered
-from partnerauth.flow import Flow, ask, insist
+from partnerauth.errors import (
+    InvalidRequest,
+    Misconfigured,
+    PartnerAuthError,
+    Refused,
+    StoreFailed,
+    Tampered,
+)
+from partnerauth.flow import Flow, ask, insist, work
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Request
-from partnerauth.oauth.application import Application, Proof
+from partnerauth.oauth.application import Application, Credential, Proof, Stored
 from partnerauth.oauth.grants import AppItself, AuthorizationCode, DeviceCode, Grant, read_grant, required
 from partnerauth.oauth.tokens import EMULATED_CLAIM, EMULATED_PREFIX, TokenSet
 
@@ -26,6 +33,11 @@ _TRACES = [
     base64.urlsafe_b64encode(b"?" * before + EMULATED_CLAIM.encode())[-(-before * 4 // 3) : -4].decode()
     for before in range(3)
 ]
+OF_THE_CREDENTIAL = frozenset(
+    {50012, 50027, 50048, 70002, 7000215, 7000216, 7000218, 7000222, 70021, 700211, 700212, 700213, 700229}
+    | {700024, 700027, 700030, 900384}
+)
+"""The AADSTS codes that refuse the proof of the application and say nothing about the grant."""
 OIDC_SCOPES = ("openid", "profile", "offline_access")
 
 
@@ -112,24 +124,63 @@ def exchange(
     """Tokens for `resource` in exchange for `grant`.
 
     `scope` are words asked for besides the resource; in the v2 dialect the resource's own scope is put before them.
-    An authorization code or a device code is sent once; everything else may be repeated on a passing fault.
+    An authorization code or a device code is sent once; everything else may be repeated on a passing fault. Where the
+    application's credential itself is refused, or cannot be read, its next one is tried in the same place, each once:
+    nothing but the proof was looked at then, and the grant is as good as before.
     Raises the error that the refusal stands for (see `oauth.refusals`), `Unreadable`, `Unreachable`.
     """
-    asked = token_request(application, authority, grant, resource, clock, dialect=dialect, scope=scope, claims=claims)
-    request = asked.to(authority)
-    once = isinstance(grant, (AuthorizationCode, DeviceCode))
-    response = yield from ask(request) if once else insist(request)
-    if response.status != 200:
-        from partnerauth.oauth.refusals import refused  # a long table, for when somebody says no
-
-        raise refused(response, secrets=_secrets(asked))
-    tokens = TokenSet.read(response, clock.now())
+    refusals: list[PartnerAuthError] = []
+    for credential in application.credentials:
+        try:
+            proof = yield from _proof(credential, application.id, authority.token_endpoint(dialect), clock)
+        except (Misconfigured, StoreFailed) as error:
+            refusals.append(error)
+            continue
+        asked = token_request(application.id, proof, grant, resource, dialect=dialect, scope=scope, claims=claims)
+        try:
+            tokens = yield from _asked(asked, authority, clock)
+        except Refused as error:
+            if error.code not in OF_THE_CREDENTIAL:
+                raise
+            refusals.append(error)
+            continue
+        application.worked(credential)
+        break
+    else:
+        raise _all_refused(refusals)
     if not authority.cloud.takes_emulated_tokens and _emulated(tokens):
         raise Tampered(
             "an emulator's token came in place of a real one",
             hint="Something answers in place of the sign-in service. For an emulator, set `cloud` to its origin.",
         )
     return tokens
+
+
+def _proof(credential: Credential, application_id: str, audience: str, clock: Clock) -> Flow[Proof]:
+    if isinstance(credential, Stored):
+        credential = yield from work("credential", credential.read)
+    return credential.prove(application_id, audience, clock.now())
+
+
+def _asked(asked: TokenRequest, authority: Authority, clock: Clock) -> Flow[TokenSet]:
+    request = asked.to(authority)
+    once = isinstance(asked.grant, (AuthorizationCode, DeviceCode))
+    response = yield from ask(request) if once else insist(request)
+    if response.status != 200:
+        from partnerauth.oauth.refusals import refused  # a long table, for when somebody says no
+
+        raise refused(response, secrets=_secrets(asked))
+    return TokenSet.read(response, clock.now())
+
+
+def _all_refused(refusals: list[PartnerAuthError]) -> PartnerAuthError:
+    """What the first credential met; it says so where the others met something too."""
+    first, *more = refusals
+    if more:
+        told = ", ".join(str(error.code or error.message) for error in more)
+        first.message = f"{first.message} (nor did another credential work: {told})"
+        first.args = (first.message,)
+    return first
 
 
 def _secrets(asked: TokenRequest) -> list[Hidden]:
@@ -153,21 +204,19 @@ def _emulated(tokens: TokenSet) -> bool:
 
 
 def token_request(
-    application: Application,
-    authority: Authority,
+    application_id: str,
+    proof: Proof,
     grant: Grant,
     resource: Resource,
-    clock: Clock,
     *,
     dialect: Dialect = Dialect.V1,
     scope: tuple[str, ...] = ("openid",),
     claims: str = "",
 ) -> TokenRequest:
     """What `exchange` asks."""
-    proof = application.credential.prove(application.id, authority.token_endpoint(dialect), clock.now())
     if isinstance(grant, AppItself):
         scope = ()
     if dialect is Dialect.V2:
         asked = (resource.scope(), *(dict.fromkeys((*scope, "offline_access")) if scope else ()))
-        return TokenRequest(application.id, proof, grant, dialect, scope=asked, claims=claims)
-    return TokenRequest(application.id, proof, grant, dialect, resource.identifier, scope, claims)
+        return TokenRequest(application_id, proof, grant, dialect, scope=asked, claims=claims)
+    return TokenRequest(application_id, proof, grant, dialect, resource.identifier, scope, claims)

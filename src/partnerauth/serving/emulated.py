@@ -6,9 +6,10 @@ Held and delayed requests cost no thread there; a connection that is to be cut i
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from pathlib import Path
 
-from partnerauth.emulator.course import aside
+from partnerauth.emulator.course import Course, aside
 from partnerauth.emulator.emulator import Emulator
 from partnerauth.flow import AsyncSend
 from partnerauth.messages import Request, Response
@@ -20,14 +21,15 @@ from partnerauth.serving.server import Server
 def emulated(emulator: Emulator) -> Layer:
     """The layer in front of `Emulator.answer`."""
 
-    async def layer(request: Request, inwards: AsyncSend) -> Response | Cut:
-        course = emulator.course(request)
-        if course is None:
-            return await inwards(request)
+    async def through(course: Course, inwards: AsyncSend) -> Response | Cut:
         outcome = await aside(course, inwards, asyncio.sleep)
         if isinstance(outcome, Response):
             return outcome
         return Cut(outcome.response, outcome.at, reset=outcome.response is None)
+
+    def layer(request: Request, inwards: AsyncSend) -> Awaitable[Response | Cut] | None:
+        course = emulator.course(request)
+        return None if course is None else through(course, inwards)
 
     return layer
 

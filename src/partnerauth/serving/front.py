@@ -24,8 +24,11 @@ from partnerauth.messages import Request, Response
 from partnerauth.serving.connection import Answer, Connection, Cut, Outcome, Patience
 from partnerauth.serving.http1 import plain
 
-Layer: TypeAlias = Callable[[Request, AsyncSend], Awaitable[Response | Cut]]
-"""Given a request and the way inwards; returns what the client shall see."""
+Layer: TypeAlias = Callable[[Request, AsyncSend], Awaitable[Response | Cut] | None]
+"""Given a request and the way inwards; returns what the client shall see, or None to let the request pass.
+
+One that passes costs no task in the event loop.
+"""
 
 THREADS = 1 + (os.cpu_count() or 1)
 """Enough to sign on every processor; each one more makes every answer dearer."""
@@ -81,10 +84,15 @@ class Front:
 
     def take(self, request: Request, answer: Answer) -> Callable[[], None]:
         """Work on `request`, then call `answer` in the loop's thread."""
-        if self._layer is None:
+        try:
+            outcome = self._layer(request, self._inwards) if self._layer else None
+        except Exception as error:  # noqa: BLE001  a fault of ours is answered as one
+            self._loop.call_soon(answer, failed(error))
+            return _nothing
+        if outcome is None:
             self._pool.put(request, answer)
             return _nothing
-        task = self._loop.create_task(self._through(self._layer, request, answer))
+        task = self._loop.create_task(self._through(outcome, answer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -113,9 +121,9 @@ class Front:
         if not self._connections:
             self._empty.set()
 
-    async def _through(self, layer: Layer, request: Request, answer: Answer) -> None:
+    async def _through(self, coming: Awaitable[Outcome], answer: Answer) -> None:
         try:
-            outcome: Outcome = await layer(request, self._inwards)
+            outcome: Outcome = await coming
             if not isinstance(outcome, Outcome):
                 raise TypeError("no answer")  # noqa: TRY301
         except Exception as error:  # noqa: BLE001  a fault of ours is answered as one

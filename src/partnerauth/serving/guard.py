@@ -86,6 +86,7 @@ def guarded(key: Hidden, layer: Layer | None) -> Layer:
             arrival = None  # refused further in
         if arrival is not None and arrival.host == "" and not shows(request.header("Authorization"), key):
             return REFUSED
-        return await (layer(request, inwards) if layer else inwards(request))
+        outcome = layer(request, inwards) if layer else None
+        return await (inwards(request) if outcome is None else outcome)
 
     return through

@@ -8,7 +8,7 @@ import errno
 import signal
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -37,7 +37,8 @@ class Server:
     well, and on those in `proxies` as a proxy by `rules`; all of them are closed when it ends. Whoever wants to see its
     own pages must show the `key`, if there is one, and there must be one on an address that others reach. Raises
     `Misconfigured` where there is none, the port is taken, the address is not this machine's, or the certificates
-    cannot be kept.
+    cannot be kept. With `guarded` false it asks for no key: what it serves is meant for everybody. `closing` is awaited
+    when the last request has been answered.
     """
 
     def __init__(
@@ -54,13 +55,16 @@ class Server:
         also: Sequence[socket.socket] = (),
         proxies: Sequence[socket.socket] = (),
         rules: Rules | None = None,
+        guarded: bool = True,
+        closing: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._handle = handle
-        if key is not None or host not in ("localhost", "127.0.0.1", "::1"):
-            from partnerauth.serving.guard import guarded, require_key
+        self._closing = closing
+        if guarded and (key is not None or host not in ("localhost", "127.0.0.1", "::1")):
+            from partnerauth.serving import guard
 
-            require_key(host, key)
-            layer = guarded(key, layer) if key else layer
+            guard.require_key(host, key)
+            layer = guard.guarded(key, layer) if key else layer
         self._layer = layer
         self._patience = patience
         self._grace = grace
@@ -162,6 +166,8 @@ class Server:
             if proxy:
                 proxy.close()
             await front.drain(self._grace)
+            if self._closing:
+                await self._closing()
 
     def _proxy(self, front: Front) -> Proxy | None:
         if not self._proxies:

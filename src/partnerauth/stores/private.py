@@ -73,6 +73,13 @@ def place(draft: str, path: str) -> bool:
     return True
 
 
+def replace(draft: str, path: str) -> None:
+    """Let the finished file `draft` take the place of whatever is at `path`, at once and durably. Raises OSError."""
+    _sync(draft)
+    os.replace(draft, path)
+    _sync(os.path.dirname(path))
+
+
 def draft_of(path: str) -> str:
     """A name beside `path` that nobody else has."""
     return f"{path}.new-{os.urandom(8).hex()}"

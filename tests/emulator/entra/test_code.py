@@ -69,6 +69,7 @@ def test_a_code_gives_what_the_secure_application_model_needs(service: Service, 
         "upn": ADMIN_AGENT,
         "ver": "1.0",
         "xms_emulated": True,
+        "xms_world": service.world.ids[0],
     }
 
 
@@ -110,6 +111,7 @@ def test_the_v2_dialect(service: Service, code: Code, redeem: Redeem) -> None:
         "tid": TENANT,
         "ver": "2.0",
         "xms_emulated": True,
+        "xms_world": service.world.ids[0],
         "name": "Admin Agent",
         "oid": service.person().id,
         "preferred_username": ADMIN_AGENT,

@@ -9,7 +9,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, OctKey
 
 from partnerauth.cloud import Dialect
-from partnerauth.emulator.keys import SigningKeys, signing_keys
+from partnerauth.emulator.keys import WORLD, SigningKeys, signing_keys
 from partnerauth.emulator.totp import code, matches
 from partnerauth.hidden import Hidden
 
@@ -46,6 +46,10 @@ def test_the_code_before_and_the_one_after_are_tolerated() -> None:
     )
 
 
+WORLDS = ("one", "before")
+HERE = {WORLD: "one"}
+
+
 @pytest.fixture(scope="module")
 def keys() -> SigningKeys:
     return signing_keys()
@@ -57,7 +61,7 @@ def test_an_independent_library_verifies_what_is_signed(keys: SigningKeys) -> No
     token = jwt.decode(keys.sign({"a": "é"}), published, algorithms=["RS256"])
 
     assert token.claims == {"a": "é"}
-    assert keys.verify(keys.sign({"a": "é"})) == {"a": "é"}
+    assert keys.verify(keys.sign({"a": "é"} | HERE), WORLDS) == {"a": "é"} | HERE
 
 
 def _part(value: object) -> str:
@@ -66,7 +70,7 @@ def _part(value: object) -> str:
 
 def test_what_is_not_signed_by_these_keys_is_refused(keys: SigningKeys) -> None:
     """RFC 8725: no `none`, no HMAC with the public key, no critical extensions, no other key."""
-    token = keys.sign({"a": 1})
+    token = keys.sign({"a": 1} | HERE)
     header, claims, signature = token.split(".")
     kid = keys.jwks("x")["keys"][0]["kid"]
     hmac = jwt.encode({"alg": "HS256", "kid": kid}, {"a": 1}, OctKey.import_key(str(keys.jwks("x")["keys"][0]["n"])))
@@ -76,7 +80,7 @@ def test_what_is_not_signed_by_these_keys_is_refused(keys: SigningKeys) -> None:
         "a.b.c.d",
         f"{header}.{claims}.",
         f"{header}.{claims}.AAAA",
-        f"{header}.{_part({'a': 2})}.{signature}",
+        f"{header}.{_part({'a': 2} | HERE)}.{signature}",
         f"{header}.{_part([1])}.{signature}",
         f"{_part({'alg': 'none', 'kid': kid})}.{claims}.",
         f"{_part({'alg': 'RS256', 'kid': 'other'})}.{claims}.{signature}",
@@ -85,17 +89,20 @@ def test_what_is_not_signed_by_these_keys_is_refused(keys: SigningKeys) -> None:
         f"{'[' * 5000}.{claims}.{signature}",
         "é.é.é",
         hmac,
-        SigningKeys().sign({"a": 1}),
+        SigningKeys().sign({"a": 1} | HERE),
+        keys.sign({"a": 1}),
+        keys.sign({"a": 1, WORLD: "another"}),
+        keys.sign({"a": 1, WORLD: ["one"]}),
     ]
     for text in broken:
         with pytest.raises(ValueError, match=r"."):
-            keys.verify(text)
+            keys.verify(text, WORLDS)
 
 
 def test_keys_roll_over_and_old_tokens_hold() -> None:
     """Entra ID publishes the next key long before it signs, and the former one for a while."""
     keys = SigningKeys()
-    old, before = keys.sign({"a": 1}), [key["kid"] for key in keys.jwks("x")["keys"]]
+    old, before = keys.sign(HERE), [key["kid"] for key in keys.jwks("x")["keys"]]
 
     keys.roll()
 
@@ -103,7 +110,7 @@ def test_keys_roll_over_and_old_tokens_hold() -> None:
     assert after[0] == before[1]
     assert before[0] in after
     assert len(after) == 3
-    assert keys.verify(old) == keys.verify(keys.sign({"a": 1})) == {"a": 1}
+    assert keys.verify(old, WORLDS) == keys.verify(keys.sign(HERE), WORLDS) == HERE
 
 
 def test_keys_can_be_kept(keys: SigningKeys) -> None:
@@ -112,7 +119,7 @@ def test_keys_can_be_kept(keys: SigningKeys) -> None:
     again.load(keys.pem())
 
     assert again.jwks("x") == keys.jwks("x")
-    assert again.verify(keys.sign({"a": 1})) == {"a": 1}
+    assert again.verify(keys.sign(HERE), WORLDS) == HERE
     for text in (b"", b"nonsense", keys.pem()[:500], keys.pem()[500:]):
         with pytest.raises(ValueError, match=r"."):
             again.load(text)

@@ -1,8 +1,11 @@
 """A refresh token: what it opens, for how long, and what ends it (entra.md 7.3, 9, 12.3, 17)."""
 
 import json
+from datetime import timedelta
 
 from partnerauth.emulator.default import JOHN, NATIVE_APP, PASSWORD, TENANT, WEB_APP
+from partnerauth.emulator.groups import Group
+from partnerauth.emulator.relationships import AccessAssignment, Relationship
 from tests.emulator.entra.service import (
     FABRIKAM,
     GRAPH,
@@ -132,6 +135,58 @@ def test_a_customers_tenant_opens_after_consent(service: Service, stored: str) -
     assert refused["error_codes"] == [65001]
     assert (claims["tid"], claims["scp"], claims["oid"]) == (FABRIKAM, "User.Read", service.person().id)
     assert (claims["iss"], claims["idp"]) == tuple(f"https://sts.windows.net/{tid}/" for tid in (FABRIKAM, TENANT))
+
+
+def test_a_customers_tenant_closes_with_the_relationship(service: Service, stored: str) -> None:
+    """entra.md 9 and 17: 50020 without delegated administration, for whom and for as long as it is given."""
+    world, fabrikam = service.world, service.world.customers[FABRIKAM]
+    fabrikam.grants[WEB_APP, GRAPH_ID, ""] = {"User.Read"}
+    fabrikam.gdap.clear()
+    tenant = world.partner()
+    readers = Group("94090000-0000-4000-8000-000000000001", "Readers")
+    tenant.groups[readers.id] = readers
+    asked = {"grant_type": "refresh_token", "refresh_token": stored, "resource": GRAPH}
+
+    def code() -> list[int]:
+        found: list[int] = service.token(tenant=FABRIKAM, **asked).value().get("error_codes", [])
+        return found
+
+    assert code() == [50020]
+    lasts, now = timedelta(days=30), world.now()
+    given = AccessAssignment("a1", readers.id, {"Directory Readers"}, now, now)
+    relationship = Relationship(
+        "r1", "Readers", FABRIKAM, "P30D", lasts, set(given.roles), now, now, "active", now, assignments={"a1": given}
+    )
+    world.relationships[relationship.id] = relationship
+    assert code() == [50020], "the agent is in no group that has a role"
+    readers.members.append(service.person().id)
+    assert code() == []
+    relationship.status = "terminated"
+    assert code() == [50020]
+    relationship.status = "active"
+    service.advance(days=29)
+    assert code() == []
+    service.advance(days=2)
+    assert code() == [50020]
+
+
+def test_a_group_suffices_at_a_customer(service: Service) -> None:
+    """Who is no agent of the partner, but in a group that a relationship gives a role, appears there as well."""
+    world, now = service.world, service.world.now()
+    readers = Group("94090000-0000-4000-8000-000000000001", "Readers", members=[service.person(JOHN).id])
+    world.partner().groups[readers.id] = readers
+    given = AccessAssignment("a1", readers.id, {"Directory Readers"}, now, now)
+    world.relationships["r1"] = Relationship(
+        "r1", "Readers", FABRIKAM, "P30D", timedelta(days=30), {"Directory Readers"}, now, now, "active", now,
+        assignments={"a1": given},
+    )  # fmt: skip
+    world.customers[FABRIKAM].grants[WEB_APP, GRAPH_ID, ""] = {"User.Read"}
+    at_home = {"grant_type": "password", "username": JOHN, "password": PASSWORD, "resource": GRAPH}
+    asked = {"grant_type": "refresh_token", "refresh_token": service.token(**at_home).value()["refresh_token"]}
+
+    value = service.token(tenant=FABRIKAM, resource=GRAPH, **asked).value()
+
+    assert service.claims(value["access_token"])["tid"] == FABRIKAM
 
 
 def test_only_a_partners_agent_appears_at_a_customer(service: Service, code: Code, redeem: Redeem) -> None:

@@ -71,6 +71,11 @@ def me() -> Call[Person]:
     return ME()
 
 
+def mine() -> Call[Page[Member]]:
+    """The groups and directory roles of the person behind the token."""
+    return MINE()
+
+
 def users(top: int = 100, where: Filter | str = "") -> Call[Page[Person]]:
     """The people of the tenant, `top` a page; all of them, or those a filter names."""
     return USERS(options(where, top=top))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -18,33 +17,10 @@ STATUS = re.compile(r"[1-5](?:[0-9]{2}|[xX]{2})", re.ASCII)
 NUMBER = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
-class EntryView(msgspec.Struct, omit_defaults=True):
-    """One request and its answer. `asked` and `answered` are there where the journal was detailed."""
-
-    number: int
-    moment: datetime
-    service: str
-    method: str
-    path: str
-    status: int
-    client_id: str = ""
-    grant_type: str = ""
-    code: str = ""
-    correlation_id: str = ""
-    asked: str = ""
-    answered: str = ""
-    fault: str = ""
-
-    @classmethod
-    def of(cls, entry: Entry) -> EntryView:
-        """An entry as it is shown."""
-        return cls(*entry)
-
-
 class JournalView(msgspec.Struct):
     """Entries, oldest first; `last` is the number of the newest of all, to ask for those `since` then."""
 
-    entries: list[EntryView]
+    entries: list[Entry]
     last: int
     detailed: bool
 
@@ -68,7 +44,7 @@ def _journal(call: Call) -> JournalView:
     if not NUMBER.fullmatch(limit):
         raise Problem(HTTPStatus.BAD_REQUEST, "limit: expected a number")
     entries = journal.entries(**_search(call), limit=int(limit))
-    return JournalView([EntryView.of(entry) for entry in entries], last, journal.detailed)
+    return JournalView(entries, last, journal.detailed)
 
 
 def _count_journal(call: Call) -> JournalCount:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -15,12 +16,14 @@ from partnerauth.emulator import moments
 from partnerauth.emulator.control.route import Call, Problem, Route
 from partnerauth.emulator.control.things import CertificateView, RegistrationView
 from partnerauth.emulator.entra.directory import directory
-from partnerauth.emulator.entra.issue import MARK
+from partnerauth.emulator.entra.issue import mark
 from partnerauth.emulator.keys import signing_keys
 from partnerauth.emulator.principals import principal, remove
 from partnerauth.emulator.rules.spreading import announce
 from partnerauth.emulator.world import AppCertificate, AppSecret, FederatedCredential, Registration, Tenant
 from partnerauth.hidden import Hidden
+
+T = TypeVar("T")
 
 
 class SecretMaking(msgspec.Struct, forbid_unknown_fields=True):
@@ -143,10 +146,8 @@ def _add_secret(call: Call) -> SecretMade:
 def _remove_secret(call: Call) -> None:
     with call.world.lock:
         registration = registration_of(call)
-        left = [secret for secret in registration.secrets if secret.id != call.parts["secret"]]
-        if len(left) == len(registration.secrets):
-            raise Problem(HTTPStatus.NOT_FOUND, "the registration has no such secret")
-        registration.secrets = left
+        secret = call.parts["secret"]
+        registration.secrets = _without(registration.secrets, lambda one: one.id == secret, "secret")
 
 
 def _add_certificate(call: Call) -> CertificateView:
@@ -169,10 +170,8 @@ def _add_certificate(call: Call) -> CertificateView:
 def _remove_certificate(call: Call) -> None:
     with call.world.lock:
         registration, wanted = registration_of(call), call.parts["thumbprint"].upper()
-        left = [one for one in registration.certificates if _thumbprint(one.der) != wanted]
-        if len(left) == len(registration.certificates):
-            raise Problem(HTTPStatus.NOT_FOUND, "the registration has no such certificate")
-        registration.certificates = left
+        held = registration.certificates
+        registration.certificates = _without(held, lambda one: _thumbprint(one.der) == wanted, "certificate")
 
 
 def _add_federation(call: Call) -> FederationMade:
@@ -191,10 +190,8 @@ def _add_federation(call: Call) -> FederationMade:
 def _remove_federation(call: Call) -> None:
     with call.world.lock:
         registration = registration_of(call)
-        left = [one for one in registration.federated if one.id != call.parts["credential"]]
-        if len(left) == len(registration.federated):
-            raise Problem(HTTPStatus.NOT_FOUND, "the registration has no such credential")
-        registration.federated = left
+        credential = call.parts["credential"]
+        registration.federated = _without(registration.federated, lambda one: one.id == credential, "credential")
 
 
 def _assertion(call: Call) -> AssertionMade:
@@ -214,7 +211,7 @@ def _assertion(call: Call) -> AssertionMade:
         "iat": issued,
         "nbf": issued,
         "exp": int(ends.timestamp()),
-        **MARK,
+        **mark(call.world),
     }
     return AssertionMade(signing_keys().sign(claims))
 
@@ -247,6 +244,14 @@ def _enable_principal(call: Call) -> PrincipalView:
 def _remove_principal(call: Call) -> None:
     with call.world.lock:
         remove(tenant_named(call, call.parts["tenant"]), call.parts["id"].lower())
+
+
+def _without(held: list[T], gone: Callable[[T], bool], what: str) -> list[T]:
+    """What is left of a registration's credentials. Raises `Problem` where there is no such one."""
+    left = [one for one in held if not gone(one)]
+    if len(left) == len(held):
+        raise Problem(HTTPStatus.NOT_FOUND, f"the registration has no such {what}")
+    return left
 
 
 def _thumbprint(der: bytes) -> str:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from partnerauth.cloud import DOMAIN, GUID, SHARED_TENANTS
 from partnerauth.emulator.entra.ledger import Authentication, people
 from partnerauth.emulator.entra.refuse import Denied, shown
-from partnerauth.emulator.principals import principal
+from partnerauth.emulator.principals import lets_in, principal
+from partnerauth.emulator.relationships import roles_at
 from partnerauth.emulator.rules.spreading import known
-from partnerauth.emulator.world import AGENTS, Person, Registration, Role, Tenant, World
+from partnerauth.emulator.world import Person, Registration, Tenant, World
 
 CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad"
 """The tenant of all personal accounts; the same as `consumers`."""
@@ -122,6 +123,18 @@ def check_principal(world: World, tenant: Tenant, registration: Registration) ->
         raise Denied(7000229, f"The client application '{registration.id}' is missing service principal in the tenant.")
 
 
+def check_assigned(world: World, tenant: Tenant, registration: Registration, person: Person) -> None:
+    """Raises `Denied` 50105 where the application lets in only people who are assigned to it, and they are not."""
+    if not lets_in(world, tenant, registration.id, person.id):
+        raise Denied(
+            50105,
+            f"Your administrator has configured the application {shown(registration.name)} ('{registration.id}') to"
+            " block users unless they are specifically granted ('assigned') access to the application. The signed in"
+            f" user '{shown(person.upn)}' is blocked because they are not a direct member of a group with access, nor"
+            " had access directly assigned by an administrator.",
+        )
+
+
 def _disabled(registration: Registration) -> Denied:
     return Denied(7000112, f"Application '{registration.id}'({shown(registration.name)}) is disabled.")
 
@@ -129,7 +142,7 @@ def _disabled(registration: Registration) -> Denied:
 def appearing(world: World, who: Authentication, where: Place) -> tuple[Tenant, Tenant, Person]:
     """The tenant that tokens will be for, the person's home tenant, and the person.
 
-    A partner's agent appears in customers' directories by delegated administration; nobody else but at home.
+    A partner's person appears in a customer's directory while delegated administration gives them a role there.
     Raises `Denied` 50034 for a deleted person, 50057 for a disabled one, 50020 for a foreigner.
     """
     found = people(world, who)
@@ -139,8 +152,8 @@ def appearing(world: World, who: Authentication, where: Place) -> tuple[Tenant, 
     if not person.enabled:
         raise Denied(50057, "The user account is disabled.")
     tenant = where.tenant or home
-    agent = home.partner and (person.roles & AGENTS or Role.GLOBAL_ADMIN in person.roles)
-    if tenant.id != home.id and not (agent and tenant.id in world.customers):
+    customer = world.customers.get(tenant.id) if home.partner else None
+    if tenant.id != home.id and (customer is None or not roles_at(world, customer, person)):
         raise foreigner(person, tenant)
     return tenant, home, person
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from partnerauth.emulator.entra.assertion import Assertion
 from partnerauth.emulator.entra.refuse import Denied, shown
 from partnerauth.emulator.entra.turn import Turn
-from partnerauth.emulator.keys import signing_keys
+from partnerauth.emulator.keys import WORLD, signing_keys
 from partnerauth.emulator.rules.spreading import known
 from partnerauth.emulator.world import FederatedCredential, Registration, World
 
@@ -34,7 +34,7 @@ def check_federated(turn: Turn, registration: Registration, assertion: Assertion
     matching = _narrowed(matching, lambda one: one.subject == subject, 700213, "subject", subject)
     audiences = assertion.audiences
     _narrowed(matching, lambda one: bool(audiences & set(one.audiences)), 700212, "audience", ", ".join(audiences))
-    keys = _keys(turn.world, issuer)
+    keys = _keys(turn.world, issuer, assertion)
     if not assertion.algorithm or not any(assertion.holds(key) for key in keys):
         raise Denied(900384, "The client assertion failed signature validation.")
     assertion.check_times(turn)
@@ -57,12 +57,13 @@ def _narrowed(
     return found
 
 
-def _keys(world: World, issuer: str) -> list[RSAPublicKey]:
+def _keys(world: World, issuer: str, assertion: Assertion) -> list[RSAPublicKey]:
+    """The keys that may have signed it; none of this emulator's for what another of its worlds issued."""
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     written = world.issuers.get(issuer)
-    if written is None:
+    if written is None or (not written and assertion.text(WORLD) not in world.ids):
         return []
     keys = [load_pem_public_key(pem.encode()) for pem in written] if written else list(signing_keys().public())
     return [key for key in keys if isinstance(key, RSAPublicKey)]

@@ -14,7 +14,7 @@ from datetime import timedelta
 from partnerauth.cloud import Dialect
 from partnerauth.emulator.entra.claims import Demand
 from partnerauth.emulator.entra.conditions import MFA_NOW, admit
-from partnerauth.emulator.entra.directory import Place, appearing, check_principal, client
+from partnerauth.emulator.entra.directory import Place, appearing, check_assigned, check_principal, client
 from partnerauth.emulator.entra.issue import (
     PREFIX,
     SPA_REFRESH_LIFETIME,
@@ -41,9 +41,9 @@ from partnerauth.emulator.entra.permissions import (
 )
 from partnerauth.emulator.entra.proof import PUBLIC, proven
 from partnerauth.emulator.entra.refreshing import check_refresh
-from partnerauth.emulator.entra.refuse import Denied
+from partnerauth.emulator.entra.refuse import Denied, shown
 from partnerauth.emulator.entra.turn import Turn
-from partnerauth.emulator.principals import principal
+from partnerauth.emulator.principals import principal, takes
 from partnerauth.emulator.rules.access import Channel, Situation
 from partnerauth.emulator.world import Person, Registration, Tenant
 from partnerauth.oauth.exchange import TokenRequest
@@ -96,6 +96,12 @@ class Attempt:
             raise Denied(70011, "The scope must be one resource with '/.default' at its end for this grant.")
         self.resource = wanted.audience
         turn = self.turn
+        if not takes(turn.world, tenant, wanted.api, registration.id):
+            raise Denied(
+                501051,
+                f"Application '{registration.id}'({shown(registration.name)}) is not assigned to a role for the"
+                f" application '{shown(wanted.audience)}'.",
+            )
         lives = lifetime(turn.world)
         claims = app_claims(turn.world, turn.now, tenant, registration, wanted.audience, acr, lives)
         return Issued(self.asked.dialect, turn.now, wanted.audience, (), claims, lifetime=lives)
@@ -273,6 +279,7 @@ class Attempt:
         turn, dialect, who = self.turn, self.asked.dialect, record.who
         tenant, _, person = appearing(turn.world, who, self.where)
         check_principal(turn.world, tenant, registration)
+        check_assigned(turn.world, tenant, registration, person)
         demand = Demand.read(self.asked.claims)
         if demand.mfa and not who.mfa:
             raise Denied(50076, MFA_NOW, claims=self.asked.claims)
@@ -292,7 +299,7 @@ class Attempt:
         identity = None
         if "openid" in words:
             identity = id_claims(
-                dialect, turn.base, turn.now, who, tenant, person, registration.id, words, nonce=nonce,
+                turn.world, dialect, turn.base, turn.now, who, tenant, person, registration.id, words, nonce=nonce,
                 optional=optional | demand.identity, sid=sid,
             )  # fmt: skip
         scope = tuple(sorted(names)) if self._v1 else self._v2_scope(wanted, names, words)

@@ -25,17 +25,15 @@ from partnerauth.emulator.entra.ledger import (
     remember,
 )
 from partnerauth.emulator.entra.permissions import api_of
-from partnerauth.emulator.keys import signing_keys
+from partnerauth.emulator.keys import WORLD, signing_keys
 from partnerauth.emulator.principals import install
 from partnerauth.emulator.world import Person, Registration, Tenant, World
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Response
-from partnerauth.oauth.tokens import BACKDATED, TokenSet
+from partnerauth.oauth.tokens import BACKDATED, EMULATED_CLAIM, TokenSet
 
 PREFIX = "emulated."
 """What codes and refresh tokens of an emulator begin with."""
-MARK = {"xms_emulated": True}
-"""The private claim in every token of an emulator."""
 LIFETIME = timedelta(seconds=3600)
 """Of an id_token; of an access token where the world says nothing else."""
 LONG_LIVED = timedelta(hours=2)
@@ -103,6 +101,11 @@ def lifetime(world: World, *, capable: bool = False) -> timedelta:
     return lasts or LIFETIME + timedelta(seconds=int.from_bytes(world.bytes(4)) % AT_RANDOM)
 
 
+def mark(world: World) -> dict[str, Any]:
+    """The private claims in every token of an emulator: that it is one, and of which world."""
+    return {EMULATED_CLAIM: True, WORLD: world.ids[0]}
+
+
 def v1_issuer(tid: str) -> str:
     """The issuer of version 1.0, whatever address the service was asked at."""
     return STS.format(tid=tid)
@@ -127,7 +130,7 @@ def app_claims(
         "tid": tenant.id,
         "uti": _uti(world),
         "ver": "1.0",
-        **MARK,
+        **mark(world),
     }
 
 
@@ -161,14 +164,14 @@ def user_claims(
         "name": person.name,
         "oid": person.id,
         "scp": " ".join(sorted(names)),
-        "sub": _pairwise(audience, person.id),
+        "sub": pairwise(audience, person.id),
         "tenant_region_scope": "NA",
         "tid": tenant.id,
         "unique_name": person.upn,
         "upn": person.upn,
         "uti": _uti(world),
         "ver": "1.0",
-        **MARK,
+        **mark(world),
     }
     if tenant.id != who.tenant:
         claims["idp"] = v1_issuer(who.tenant)
@@ -180,6 +183,7 @@ def user_claims(
 
 
 def id_claims(
+    world: World,
     dialect: Dialect,
     base: str,
     at: datetime,
@@ -200,10 +204,10 @@ def id_claims(
         "aud": client,
         "iss": v1_issuer(tenant.id) if v1 else f"{base}/{tenant.id}/v2.0",
         **_times(at),
-        "sub": _pairwise(client, person.id),
+        "sub": pairwise(client, person.id),
         "tid": tenant.id,
         "ver": "1.0" if v1 else "2.0",
-        **MARK,
+        **mark(world),
     }
     if v1:
         claims |= {
@@ -231,6 +235,11 @@ def id_claims(
     return claims
 
 
+def pairwise(audience: str, person: str) -> str:
+    """The name of a person for one application or API (`sub`): another one for each."""
+    return _base64url(hashlib.sha256(f"{audience.lower().rstrip('/')}\n{person}".encode()).digest())
+
+
 def login_hint(person: str) -> str:
     """The opaque name of a person by which a later sign-in, or a sign-out, can be told whom it is about."""
     return HINT + _base64url(person.encode())
@@ -244,10 +253,6 @@ def client_info(who: Authentication) -> str:
 def _times(at: datetime, lives: timedelta = LIFETIME) -> dict[str, int]:
     begins = int((at - BACKDATED).timestamp())
     return {"iat": begins, "nbf": begins, "exp": int((at + lives).timestamp())}
-
-
-def _pairwise(audience: str, person: str) -> str:
-    return _base64url(hashlib.sha256(f"{audience.lower().rstrip('/')}\n{person}".encode()).digest())
 
 
 def _uti(world: World) -> str:

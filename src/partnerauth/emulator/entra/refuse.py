@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from partnerauth.emulator.entra.turn import Turn
 
 REDIRECTED_WORDS = {
-    50020: "access_denied",
+    **dict.fromkeys((50020, 50105), "access_denied"),
     50058: "login_required",
     **dict.fromkeys((50072, 50076, 50078, 50079, 50158, 53000, 53003, 530003), "interaction_required"),
     65001: "consent_required",

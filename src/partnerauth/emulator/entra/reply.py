@@ -60,6 +60,7 @@ def answered(turn: Turn, visit: Visit, who: Authentication) -> Later:
         fields["code"] = code
     if "id_token" in asked.response_type:
         claims = id_claims(
+            turn.world,
             asked.dialect,
             turn.base,
             turn.now,

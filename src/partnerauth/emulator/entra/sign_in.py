@@ -14,7 +14,7 @@ from functools import partial
 from partnerauth.cloud import Dialect
 from partnerauth.emulator.entra.browser import accounts_of, browser_of, session_of, signed_in, welcomed
 from partnerauth.emulator.entra.conditions import refused_outright
-from partnerauth.emulator.entra.directory import appearing, place
+from partnerauth.emulator.entra.directory import appearing, check_assigned, place
 from partnerauth.emulator.entra.ledger import Session, Visit, people, remember
 from partnerauth.emulator.entra.pages import Step, refusal_page
 from partnerauth.emulator.entra.passwords import person_named
@@ -28,6 +28,8 @@ from partnerauth.emulator.world import Method, Role, Tenant
 from partnerauth.messages import Response
 
 VISIT_LIFETIME = timedelta(minutes=30)
+TOLD = (50020, 50105)
+"""Refusals in the course of a sign-in that the application is told; all others end on a page."""
 
 
 def begin(turn: Turn, visit: Visit, *, silent: bool = False, fresh: bool = False, choosing: bool = False) -> Later:
@@ -98,7 +100,7 @@ def _advance(turn: Turn, flow: str, visit: Visit, wrong: str = "") -> Later:
             return signed_in(turn, visit, visit.finish(turn, visit, visit.who(person.device)))
     except Denied as denied:
         turn.ledger.visits.pop(flow, None)
-        if denied.code == 50020:
+        if denied.code in TOLD:
             return visit.refuse(turn, visit, denied)
         log_refusal(turn, visit, denied.code)
         return partial(refusal_page, denied, turn, Dialect.V2)
@@ -170,11 +172,13 @@ def _automatic(turn: Turn, visit: Visit) -> Later:
         tenant, person = person_named(turn, automatic.upn if automatic else "")
         visit.tenant, visit.person, visit.first_at = tenant.id, person.id, turn.now
         visit.mfa_at = turn.now if automatic and automatic.mfa else None
+        where = place(turn.world, visit.segment).tenant or tenant
+        check_assigned(turn.world, where, turn.world.registrations[visit.client], person)
         denied = refused_outright(demanded_of(turn, visit), person.device)
         if denied is not None:
             raise denied
     except Denied as denied:
-        if denied.code == 50020:
+        if denied.code in TOLD:
             return visit.refuse(turn, visit, denied)
         log_refusal(turn, visit, denied.code)
         return partial(refusal_page, denied, turn, Dialect.V2)

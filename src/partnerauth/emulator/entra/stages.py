@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 
 from partnerauth.emulator.entra.conditions import EXTERNAL, refused_outright
-from partnerauth.emulator.entra.directory import appearing, place
+from partnerauth.emulator.entra.directory import appearing, check_assigned, place
 from partnerauth.emulator.entra.ledger import Call, Visit, people
 from partnerauth.emulator.entra.permissions import missing, needs_admin
 from partnerauth.emulator.entra.refuse import Denied
 from partnerauth.emulator.entra.turn import Turn
+from partnerauth.emulator.principals import principal
 from partnerauth.emulator.rules.access import Demands, Situation, demands
 from partnerauth.emulator.world import Method, Person, Role, Tenant
 from partnerauth.hidden import Hidden
@@ -35,6 +36,8 @@ def stage(turn: Turn, visit: Visit) -> str:
         raise Denied(50057, "The user account is disabled.")
     if person.password_is_temporary or (visit.new_session and not visit.by_key and expired(turn, person)):
         return "change"
+    tenant, _, _ = appearing(turn.world, visit.who(), place(turn.world, visit.segment))
+    check_assigned(turn.world, tenant, turn.world.registrations[visit.client], person)
     demanded = demanded_of(turn, visit)
     denied = refused_outright(demanded, person.device)
     if denied is not None:
@@ -104,8 +107,9 @@ def consent_needed(turn: Turn, visit: Visit) -> bool:
     asked = missing(registration, tenant, "" if visit.for_all else person.id, visit.wanted)
     if not asked and not visit.ask_consent:
         return False
-    admin = Role.GLOBAL_ADMIN in person.roles
-    if not admin and (visit.for_all or any(needs_admin(name) for names in asked.values() for name in names)):
+    admin, known = Role.GLOBAL_ADMIN in person.roles, principal(turn.world, tenant, registration.id)
+    closed = known is not None and known.assignment_required
+    if not admin and (visit.for_all or closed or any(needs_admin(name) for names in asked.values() for name in names)):
         raise Denied(
             90094, f"{registration.name} needs permission to access resources that only an administrator can grant."
         )

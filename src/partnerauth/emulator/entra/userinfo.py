@@ -21,7 +21,7 @@ def userinfo(turn: Turn, segment: str, dialect: Dialect) -> Later:
 def _told(turn: Turn) -> Response:
     kind, _, token = turn.arrival.request.header("Authorization").partition(" ")
     try:
-        claims = signing_keys().verify(token.strip()) if kind.lower() == "bearer" else {}
+        claims = signing_keys().verify(token.strip(), turn.world.ids) if kind.lower() == "bearer" else {}
     except ValueError:
         claims = {}
     now = turn.now.timestamp()

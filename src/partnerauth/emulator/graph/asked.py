@@ -16,7 +16,7 @@ from partnerauth.emulator.graph.body import Body
 from partnerauth.emulator.groups import Group, groups
 from partnerauth.emulator.principals import ServicePrincipal, principal, principals
 from partnerauth.emulator.relationships import roles_at
-from partnerauth.emulator.world import AGENTS, Customer, Person, Registration, Role, Tenant, World
+from partnerauth.emulator.world import Customer, Person, Registration, Role, Tenant, World
 from partnerauth.messages import Response
 
 BY_APP_ID = "appid="
@@ -51,7 +51,7 @@ class Asked:
         if person is None:
             return set()
         if self.customer is not None:
-            return roles_at(self.world, self.customer) if person.roles & AGENTS else set()
+            return roles_at(self.world, self.customer, person)
         held = person.directory_roles | {role.value for role in person.roles}
         return held | {GLOBAL} if Role.GLOBAL_ADMIN in person.roles else held
 

@@ -67,8 +67,15 @@ def _remove_secret(asked: Asked) -> Response:
     return Response(204)
 
 
+def rolls_its_own(asked: Asked) -> bool:
+    """Whether an application asks for a change of its own keys, by proof: it takes no permission for that."""
+    if asked.operation not in (applications.ADD_KEY, applications.REMOVE_KEY) or not asked.bearer.app_only:
+        return False
+    return asked.registration(asked.parameters["application"]).id == asked.bearer.application
+
+
 def _add_key(asked: Asked) -> Response:
-    registration, body = _registration(asked), asked.body("addKey")
+    registration, body = _rolled(asked), asked.body("addKey")
     check_proof(asked, registration, body.needed("proof", longest=16_384))
     key = body.inner("keyCredential", "KeyCredential")
     if key is None:
@@ -82,7 +89,7 @@ def _add_key(asked: Asked) -> Response:
 
 
 def _remove_key(asked: Asked) -> Response:
-    registration, body = _registration(asked), asked.body("removeKey")
+    registration, body = _rolled(asked), asked.body("removeKey")
     check_proof(asked, registration, body.needed("proof", longest=16_384))
     wanted = body.guid("keyId")
     left = [one for one in registration.certificates if key_id(one) != wanted]
@@ -91,6 +98,11 @@ def _remove_key(asked: Asked) -> Response:
     registration.certificates = left
     _settle(registration)
     return Response(204)
+
+
+def _rolled(asked: Asked) -> Registration:
+    registration = asked.registration(asked.parameters["application"])
+    return registration if rolls_its_own(asked) else owned(asked, registration)
 
 
 def _registration(asked: Asked) -> Registration:

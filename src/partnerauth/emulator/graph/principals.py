@@ -52,16 +52,18 @@ def _create(asked: Asked) -> Response:
         )
     made = install(asked.world, asked.tenant, application)
     made.enabled, made.tags = enabled is not False, tags
+    made.assignment_required = body.flag("appRoleAssignmentRequired") is True
     return asked.created("servicePrincipals", show(asked, made))
 
 
 def _update(asked: Asked) -> Response:
     found, body = asked.principal(asked.parameters["principal"]), asked.body("ServicePrincipal")
     body.only("accountEnabled", "tags", "appRoleAssignmentRequired", "notes", "displayName")
-    enabled = body.flag("accountEnabled")
+    enabled, required = body.flag("accountEnabled"), body.flag("appRoleAssignmentRequired")
     if "tags" in body:
         found.tags = body.texts("tags")
     found.enabled = found.enabled if enabled is None else enabled
+    found.assignment_required = found.assignment_required if required is None else required
     return Response(204)
 
 
@@ -86,7 +88,7 @@ def show(asked: Asked, found: ServicePrincipal) -> dict[str, Any]:
         "appDisplayName": name,
         "accountEnabled": found.enabled,
         "appOwnerOrganizationId": registration.tenant if registration else catalogue.MICROSOFT,
-        "appRoleAssignmentRequired": False,
+        "appRoleAssignmentRequired": found.assignment_required,
         "servicePrincipalType": "Application",
         "servicePrincipalNames": catalogue.identifiers(application),
         "signInAudience": "AzureADMyOrg" if registration and not registration.multi_tenant else "AzureADMultipleOrgs",

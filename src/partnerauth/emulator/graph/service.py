@@ -38,6 +38,7 @@ from partnerauth.emulator.graph import (
 )
 from partnerauth.emulator.graph.answers import Denied, forbidden, ids, stamped
 from partnerauth.emulator.graph.asked import Asked
+from partnerauth.emulator.graph.userinfo import PATH, userinfo
 from partnerauth.emulator.world import World
 from partnerauth.messages import Request, Response
 
@@ -81,6 +82,8 @@ class Graph:
     def _answer(self, arrival: Arrival) -> Response:
         bearer = self._admit(arrival.request)
         with self._world.lock:
+            if arrival.path == PATH:
+                return userinfo(arrival, bearer)
             operation, parameters = _found(arrival)
             try:
                 query = arrival.request.query
@@ -138,7 +141,7 @@ def _check(asked: Asked) -> None:
         if operation.path.startswith("/v1.0/me"):
             raise Denied(400, "BadRequest", "/me request is only valid with delegated authentication flow.")
         raise forbidden("The operation takes no token of an application by itself.")
-    if not permitted(asked):
+    if not permitted(asked) and not credentials.rolls_its_own(asked):
         raise forbidden()
     if not bearer.app_only and operation.roles and not asked.roles & {*operation.roles, GLOBAL}:
         raise forbidden()

@@ -24,7 +24,7 @@ from partnerauth.emulator.partnercenter.compliance import principals, remember
 from partnerauth.emulator.partnercenter.pages import page
 from partnerauth.emulator.refusal import Refusal
 from partnerauth.emulator.relationships import roles_at
-from partnerauth.emulator.world import Customer, CustomerUser, World
+from partnerauth.emulator.world import Customer, CustomerUser, Person, World
 from partnerauth.messages import Request, Response
 
 OWN = meant_for(GLOBAL.apis[Api.PARTNER_CENTER].identifier, APPLICATION_IDS[Api.PARTNER_CENTER])
@@ -107,13 +107,15 @@ class PartnerCenter:
             except ValueError as error:
                 raise refuse(400, 800002, f"The query is not valid: {error}.") from None
             _check_roles(operation, bearer)
-            customer = self._customer(operation, parameters)
+            customer = self._customer(operation, parameters, bearer.person)
             return self._answers[operation](Asked(request, operation, parameters, query, bearer, customer))
 
     def _holds(self, policy: str) -> bool:
         return self._world.policies.holds(policy, self._world.now())
 
-    def _customer(self, operation: Operation[Any], parameters: Mapping[str, str]) -> Customer | None:
+    def _customer(
+        self, operation: Operation[Any], parameters: Mapping[str, str], person: Person | None
+    ) -> Customer | None:
         if "customer" not in parameters:
             return None
         customer = self._world.customers.get(parameters["customer"].lower())
@@ -121,7 +123,7 @@ class PartnerCenter:
             raise refuse(404, 60003)
         if customer.relationship == "none":
             raise refuse(403, 20002)
-        if operation.gdap and not roles_at(self._world, customer).intersection(operation.gdap):
+        if operation.gdap and not roles_at(self._world, customer, person).intersection(operation.gdap):
             raise refuse(403, 900308)
         return customer
 

@@ -7,11 +7,15 @@ consent).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
+from partnerauth.emulator.groups import groups
 from partnerauth.emulator.portal.ask import Ask, Done, Page, Route, nowhere
 from partnerauth.emulator.portal.catalogue import name_of
+from partnerauth.emulator.portal.form import Form
 from partnerauth.emulator.portal.permissions import grant_all, listed
+from partnerauth.emulator.principals import install, principal
 from partnerauth.emulator.world import Registration, Tenant, World
 
 MOST_ROWS = 200
@@ -62,8 +66,46 @@ def _app(ask: Ask) -> Page:
         "by_people": [row for row in given if row.person],
         "asked": listed(ask.world, app),
         "customers": _customers(ask.world, app),
+        **_assignment(ask.world, app, tenant),
     }
     return Page("enterprise_app", facts)
+
+
+def _assignment(world: World, app: Registration, tenant: Tenant) -> dict[str, Any]:
+    """Whether assignment is required, who is assigned, and who could be: pairs of id and name."""
+    found = principal(world, tenant, app.id)
+    named = [(person.id, person.upn) for person in tenant.people.values()]
+    named += [(group.id, f"{group.name} (group)") for group in groups(tenant).values()]
+    held = found.assigned if found else set()
+    return {
+        "required": found is not None and found.assignment_required,
+        "assigned": [one for one in named if one[0] in held],
+        "others": [one for one in named if one[0] not in held],
+        "form": Form(),
+    }
+
+
+def _assignments(ask: Ask) -> Done:
+    app, tenant = _found(ask)
+    found = install(ask.world, tenant, app.id)
+    found.assignment_required = ask.fields.get("required") == "yes"
+    told = "Only people who are assigned may use it now." if found.assignment_required else "Anybody may use it now."
+    return Done(_at(app), told)
+
+
+def _assign(ask: Ask) -> Done:
+    app, tenant = _found(ask)
+    who = ask.fields.get("who", "")
+    if who not in tenant.people and who not in groups(tenant):
+        return Done(_at(app), "There is no such user or group.", warns=True)
+    install(ask.world, tenant, app.id).assigned.add(who)
+    return Done(_at(app), "Assigned.")
+
+
+def _unassign(ask: Ask) -> Done:
+    app, tenant = _found(ask)
+    install(ask.world, tenant, app.id).assigned.discard(ask.fields.get("who", ""))
+    return Done(_at(app), "The assignment was removed.")
 
 
 def _customers(world: World, app: Registration) -> list[tuple[str, str]]:
@@ -110,6 +152,9 @@ def _at(app: Registration) -> str:
 ROUTES = (
     Route("GET", "/portal/enterprise", _list),
     Route("GET", "/portal/enterprise/{app}", _app),
+    Route("POST", "/portal/enterprise/{app}/assignment", _assignments),
+    Route("POST", "/portal/enterprise/{app}/assign", _assign),
+    Route("POST", "/portal/enterprise/{app}/unassign", _unassign),
     Route("POST", "/portal/enterprise/{app}/grant", _grant),
     Route("POST", "/portal/enterprise/{app}/withdraw", _withdraw),
 )

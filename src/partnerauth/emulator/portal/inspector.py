@@ -11,6 +11,7 @@ from partnerauth.emulator.entra.refreshing import REFRESH_IDLE
 from partnerauth.emulator.keys import signing_keys
 from partnerauth.emulator.portal.ask import Ask, Page, Route
 from partnerauth.emulator.portal.form import Form
+from partnerauth.emulator.world import World
 from partnerauth.errors import PartnerAuthError
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Response
@@ -52,7 +53,7 @@ def _inspect(ask: Ask) -> Page:
         else:
             kind, facts = _kind(evidence), _facts(ask, evidence, token)
             reasons = [cleaned(reason) for reason in accepted_by_partner_center(evidence, ask.world.now())]
-            if not _signed_here(token):
+            if not _signed_here(ask.world, token):
                 reasons.insert(0, "its signature is not of this world")
     return Page("inspector", {"form": form, "facts": facts, "reasons": reasons, "kind": kind}, form.status)
 
@@ -77,9 +78,9 @@ def _bare(text: str) -> str:
     return text.split()[-1] if text else ""
 
 
-def _signed_here(token: Hidden) -> bool:
+def _signed_here(world: World, token: Hidden) -> bool:
     try:
-        return bool(signing_keys().verify(token.reveal()))
+        return bool(signing_keys().verify(token.reveal(), world.ids))
     except ValueError:
         return False
 
@@ -102,7 +103,7 @@ def _facts(ask: Ask, evidence: Evidence, token: Hidden) -> list[tuple[str, Any]]
         ("Issued", evidence.issued_at),
         ("Expires", evidence.expires_at),
         ("Signed in", evidence.auth_time),
-        ("Signature", "by this emulator" if _signed_here(token) else "not by this emulator, so not checked"),
+        ("Signature", "by this world" if _signed_here(world, token) else "not by this world, so not checked"),
     ]
 
 

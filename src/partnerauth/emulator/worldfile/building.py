@@ -176,7 +176,12 @@ class Builder(Applications, Vaults):
             return
         found = (place / "id").guid(entry.id) if entry.id else made_id(tenant, application)
         roles = self._directory_roles(entry.directory_roles, place)
-        tenant.principals[application] = ServicePrincipal(found, application, entry.enabled, roles, list(entry.tags))
+        assigned = {
+            self._principal(tenant, one, place / "assigned" / number) for number, one in enumerate(entry.assigned)
+        }
+        tenant.principals[application] = ServicePrincipal(
+            found, application, entry.enabled, roles, list(entry.tags), entry.assignment_required, assigned
+        )
 
     @add.register
     def _access_policy(self, entry: entries.AccessPolicyEntry, place: Place) -> None:

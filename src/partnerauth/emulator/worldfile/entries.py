@@ -138,6 +138,8 @@ class PrincipalEntry(Entry):
     absent: bool = False
     directory_roles: list[str] = []
     tags: list[str] = []
+    assignment_required: bool = False
+    assigned: list[str] = []
 
 
 class GroupEntry(Entry):

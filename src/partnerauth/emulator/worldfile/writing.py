@@ -185,6 +185,8 @@ def _principals(world: World) -> Iterator[entries.PrincipalEntry]:
                     enabled=one.enabled,
                     directory_roles=sorted(one.directory_roles),
                     tags=one.tags,
+                    assignment_required=one.assignment_required,
+                    assigned=sorted(one.assigned),
                 )
 
 

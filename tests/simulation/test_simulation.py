@@ -1,0 +1,87 @@
+"""Every interleaving that a seed can think of: nothing is lost, nothing weakened, nobody asked more than promised."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.figures import Figures
+from tests.simulation.many import Report, look_at, simulate
+from tests.simulation.mutants import MUTANTS, Mutant
+from tests.simulation.shrinking import failure, shrunk, story
+from tests.simulation.simulation import Simulation
+from tests.simulation.stores import KINDS
+from tests.simulation.tokens import repeatable
+
+ROOT = Path(__file__).resolve().parents[2]
+SEEDS = {"file": 50_000, "postgres": 50_000}
+"""How many for each store; the same ones each time, so that a run can be repeated."""
+SOON = 1000
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_no_rule_is_broken_in_any_simulation(name: str, figures: Figures) -> None:
+    share = float(os.environ.get("PARTNERAUTH_SIMULATION", "1"))
+
+    report = simulate(name, 0, int(SEEDS[name] * share))
+
+    for line in report.lines():
+        figures(f"simulation, {name}: {line}")
+    assert not report.failures, "\n".join(f"seed {one.seed}: {one.said}" for one in report.failures)
+    for what in ("deaths between the answer and the write", "conflicts", "dropped", "marked lost", "rotated"):
+        assert report.seen[what], f"nobody saw this: {what}"
+
+
+def looked_at() -> Iterator[Report]:
+    """What a few seeds show, store by store."""
+    for begin in range(0, SOON, 50):
+        for name in SEEDS:
+            yield look_at(name, range(begin, begin + 50))
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+def test_the_simulation_finds_the_fault_if(mutant: Mutant) -> None:
+    with mutant.at_large():
+        found = next((report for report in looked_at() if report.failures), Report())
+
+    assert found.failures, "nobody notices"
+    assert found.failures[0].rule in mutant.rules, found.failures[0].said
+
+
+def test_a_seed_is_the_same_story_each_time() -> None:
+    told = []
+    with repeatable():
+        for _ in range(2):
+            stories = [Simulation(seed, KINDS["postgres"], telling=True) for seed in range(20)]
+            for one in stories:
+                one.run()
+            told.append([one.told for one in stories])
+
+    assert told[0] == told[1]
+
+
+def test_what_fails_is_shrunk_and_fails_in_the_same_way() -> None:
+    with MUTANTS[0].at_large(), repeatable():
+        found = next(one for seed in range(SOON) if (one := failure(seed, KINDS["file"])) is not None)
+        small = shrunk(found)
+        told = story(small)
+
+    assert (small.rule, small.said) == (found.rule, found.said)
+    assert len(small.decisions) < len(found.decisions) / 2
+    assert told.endswith(f"BROKEN {found.said}")
+    assert told.count("\n") < 30
+
+
+def test_the_command_tells_one_seed_and_counts_many() -> None:
+    def command(*words: str) -> str:
+        said = subprocess.run(
+            [sys.executable, "-m", "tests.simulation", *words], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert said.returncode == 0, said.stdout + said.stderr
+        return said.stdout
+
+    assert "all is quiet" in command("--store", "file", "--seed", "7")
+    assert "50 seeds" in command("--store", "postgres", "--seeds", "50", "--from", "1000")
