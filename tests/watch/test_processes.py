@@ -111,6 +111,7 @@ def test_killed_it_comes_up_again_and_tells_nothing_twice(
     found = place.emulator.world.person(ADMIN_AGENT)
     assert found is not None
     found[1].valid_from = place.emulator.world.now()
+    away.settings["desk_url"] = "https://desk.example/"
     away.variables["PARTNERAUTH_ALARM_WEBHOOK_KEY"] = canary("webhook key", awkward=False)
     with serve(hook, place.server.ca.parent) as receiver:
         away.variables["PARTNERAUTH_ALARM_WEBHOOK"] = f"{receiver.url}/{canary('hook', awkward=False)}"
@@ -121,7 +122,7 @@ def test_killed_it_comes_up_again_and_tells_nothing_twice(
         assert len(heard) == 1
         facts = heard[0].value()
         assert (facts["cause"], facts["code"], facts["tenant"]) == ("lost", "50173", TENANT)
-        assert facts["consent"].startswith("partnerauth consent --tenant")
+        assert facts["consent"].startswith("https://desk.example/invite/"), "a fresh invitation"
 
         found[1].valid_from = None
         away.consent()

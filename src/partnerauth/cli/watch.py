@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from partnerauth.cli.options import ALWAYS, as_json, with_settings
+from partnerauth.errors import StoreFailed
 
 if TYPE_CHECKING:
     from partnerauth.config import Settings
@@ -39,6 +40,7 @@ def watch(settings: Settings, once: bool, json_: bool) -> None:
     from partnerauth.cli.watched import watch_of
     from partnerauth.watch.health import Health
     from partnerauth.watch.sweep import Stopped
+    from partnerauth.watch.watch import STORE_PAUSE, Event
 
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -47,7 +49,17 @@ def watch(settings: Settings, once: bool, json_: bool) -> None:
     if hasattr(signal, "SIGHUP") and not once:
         signal.signal(signal.SIGHUP, lambda *_: _begin_anew())
     health = Health.of(settings.env, settings.get("watch_health_file"))
-    watching = watch_of(settings, stopping, say, health, once=once)
+    watching = None
+    while watching is None:
+        try:
+            watching = watch_of(settings, stopping, say, health, once=once)
+        except StoreFailed as failure:
+            if once:
+                raise
+            # A credential lies there too, say: the store may come up after this does.
+            say(Event("store", settings.clock.now(), {"error": failure.message, "hint": failure.hint}))
+            if stopping.wait(STORE_PAUSE):
+                return
     if not once:
         if watching.stay():
             _begin_anew()

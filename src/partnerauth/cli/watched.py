@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import shlex
 import threading
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from partnerauth.config import Settings, data_directory
 from partnerauth.consent.plan import Plan
-from partnerauth.errors import Misconfigured
+from partnerauth.errors import Misconfigured, PartnerAuthError, StoreFailed
 from partnerauth.hidden import Hidden
 from partnerauth.watch.budget import IN_ALL, Budget
 from partnerauth.watch.lookout import BEFORE_A_CREDENTIALS_END, BEFORE_AN_END, SILENCE, CredentialEnd, Lookout
@@ -26,33 +27,48 @@ if TYPE_CHECKING:
     from partnerauth.watch.told import Told
     from partnerauth.watch.watch import Event, Round, Watch
 
+log = logging.getLogger("partnerauth.watch")
+
 FILES = ("certificate", "ca", "alarm_ca")
 """Settings that are paths, besides those that end in `_file`."""
 
 
 def plan_of(settings: Settings) -> Plan:
-    """What the settings know about ends."""
+    """What the settings know about ends; while the store fails, nothing of the credentials'."""
     days = settings.number("sign_in_days", 0)
-    ends = [credential.ends for credential in credentials_of(settings)]
+    try:
+        ends = [credential.ends for credential in deciding(settings)]
+    except StoreFailed:
+        ends = []
     return Plan(timedelta(days=days) if days else None, max(ends, default=None))
 
 
 def credentials_of(settings: Settings) -> list[CredentialEnd]:
-    """When the application's own credential ends, where that is known: a certificate says so itself."""
-    from partnerauth.oauth.application import Certificate, Secret
+    """When the application's credentials end, those of which it is known. Raises `StoreFailed`, `Misconfigured`."""
+    return [credential for credential in _ends(settings) if credential is not None]
 
-    credential = settings.application.credential
-    if isinstance(credential, Certificate):
-        begins = credential.certificate.not_valid_before_utc
-        return [CredentialEnd("the application's certificate", credential.ends, begins)]
+
+def deciding(settings: Settings) -> list[CredentialEnd]:
+    """The same; none where one of them may outlive all that are known. Raises as `credentials_of`."""
+    ends = _ends(settings)
+    return [credential for credential in ends if credential is not None] if None not in ends else []
+
+
+def _ends(settings: Settings) -> list[CredentialEnd | None]:
+    from partnerauth.oauth.credential_end import CredentialKind
+
     text = settings.get("client_secret_ends")
-    if not text or not isinstance(credential, Secret):
-        return []
     try:
-        moment = datetime.fromisoformat(text)
+        told = datetime.fromisoformat(text) if text else None
     except ValueError:
         raise Misconfigured("client_secret_ends is no day", hint="Write it as 2027-01-31.") from None
-    return [CredentialEnd("the application's secret", moment if moment.tzinfo else moment.replace(tzinfo=UTC))]
+    if told is not None and told.tzinfo is None:
+        told = told.replace(tzinfo=UTC)
+    found: list[CredentialEnd | None] = []
+    for one in settings.credential_ends():
+        ends = one.ends or (told if one.kind is CredentialKind.SECRET else None)
+        found.append(CredentialEnd(one.name, ends, one.begins) if ends is not None else None)
+    return found
 
 
 def sweep_of(settings: Settings, pause: Callable[[float], None], stopping: threading.Event | None = None) -> Sweep:
@@ -109,7 +125,7 @@ def watch_of(
         settings.clock,
         pause,
         say,
-        lambda: credentials_of(settings),
+        lambda: deciding(settings),
         _heartbeat(settings, door, pause),
         health=health,
         changed=stamps_of(settings),
@@ -119,7 +135,7 @@ def watch_of(
 
 
 def stamps_of(settings: Settings) -> Callable[[], bool]:
-    """Says whether a file that the settings come from or name was changed since now."""
+    """Says whether a file that the settings come from or name, or a credential, has changed since now."""
     from partnerauth.config import FILE, configuration_directory
 
     named = [value for name, value in settings.values.items() if name.endswith("_file") or name in FILES]
@@ -127,8 +143,8 @@ def stamps_of(settings: Settings) -> Callable[[], bool]:
     paths = [Path(path).expanduser() for path in named if path not in skipped]
     paths += [configuration_directory(settings.env) / FILE, Path.cwd() / FILE]
 
-    def stamps() -> list[tuple[int, int] | None]:
-        found: list[tuple[int, int] | None] = []
+    def stamps() -> list[object]:
+        found: list[object] = []
         for path in paths:
             try:
                 facts = path.stat()
@@ -137,8 +153,19 @@ def stamps_of(settings: Settings) -> Callable[[], bool]:
                 found.append(None)
         return found
 
-    before = stamps()
-    return lambda: stamps() != before
+    def credentials() -> object:
+        try:
+            return [(one.kind, one.key_id, one.ends) for one in settings.credential_ends()]
+        except PartnerAuthError:
+            return None
+
+    before, known = stamps(), credentials()
+
+    def changed() -> bool:
+        now = credentials()
+        return stamps() != before or (now is not None and known is not None and now != known)
+
+    return changed
 
 
 def channels_of(settings: Settings) -> list[Channel]:
@@ -169,7 +196,13 @@ def channels_of(settings: Settings) -> list[Channel]:
 
 
 def _way_to_consent(settings: Settings, alarm: Alarm) -> Hidden:
-    """The command that gets a new consent for the tenant of an alarm."""
+    """An invitation to the consent page where there is one, else the command that gets a new consent."""
+    if settings.get("desk_url"):
+        try:
+            issued = settings.session.run(settings.invitations.issue(alarm.tenant, username=alarm.username))
+            return issued.link
+        except PartnerAuthError as error:
+            log.warning("no invitation could be made (%s)", type(error).__name__)
     words = ["partnerauth", "consent", "--tenant", alarm.tenant, "--client-id", settings.application.id]
     if settings.cloud.name != "global":
         words += ["--cloud", settings.get("cloud")]
