@@ -21,9 +21,12 @@ from partnerauth.errors import Misconfigured, Unreadable
 from partnerauth.hidden import Hidden
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from azure.keyvault.secrets import SecretClient
 
     from partnerauth.consent.book import ConsentBook
+    from partnerauth.consent.first import FirstConsent
     from partnerauth.consent.invitation import Invitations
     from partnerauth.consent.user import AppUser
     from partnerauth.messages import Request, Response
@@ -280,9 +283,28 @@ class Settings:
 
     def credential_ends(self) -> list[CredentialEnd]:
         """When each credential ends, in their order, as far as that is known without asking anybody."""
+        from partnerauth.oauth.credential_end import CredentialKind, KnownFrom
         from partnerauth.onboarding.ends import known_ends
 
-        return self.session.run(known_ends(self.holdings, self.notebook))
+        said = self.client_secret_ends
+        return [
+            replace(end, ends=said, known_from=KnownFrom.SETTING)
+            if said is not None and end.kind is CredentialKind.SECRET and end.ends is None
+            else end
+            for end in self.session.run(known_ends(self.holdings, self.notebook))
+        ]
+
+    @property
+    def client_secret_ends(self) -> datetime | None:
+        """The day on which the application's secret ends, as the operator says. Raises `Misconfigured` for no day."""
+        from datetime import UTC, datetime
+
+        text = self.get("client_secret_ends")
+        try:
+            moment = datetime.fromisoformat(text) if text else None
+        except ValueError:
+            raise Misconfigured("client_secret_ends is no day", hint="Write it as 2027-01-31.") from None
+        return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
 
     @cached_property
     def means(self) -> Means:
@@ -398,6 +420,18 @@ class Settings:
 
             store = store.working_copy() if isinstance(store, EnvironmentStore) else store
         return ConsentBook(store, self.cloud, self.required("client_id").lower(), self.shelf)
+
+    def first_consent(self, *, without_mfa: bool = False, replacing: bool = False) -> FirstConsent:
+        """What judges a first consent and keeps it."""
+        from partnerauth.consent.first import FirstConsent
+        from partnerauth.oauth.keys import SigningKeys
+
+        keys = SigningKeys(self.authority(self.get("tenant") or "organizations"), self.clock)
+        judging = (Api.PARTNER_CENTER, Api.REFERRALS)
+        apis = [self.cloud.resource(api) for api in judging if api in self.cloud.apis]
+        return FirstConsent(
+            self.application, self.book, keys, self.clock, apis, without_mfa=without_mfa, replacing=replacing
+        )
 
     @cached_property
     def session(self) -> Session:

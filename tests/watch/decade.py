@@ -24,9 +24,9 @@ from partnerauth.emulator.world import AppSecret
 from partnerauth.errors import PartnerAuthError
 from partnerauth.hidden import Hidden
 from partnerauth.oauth.application import Application, Secret
+from partnerauth.oauth.credential_end import CredentialEnd, CredentialKind
 from partnerauth.stores.memory import MemoryStore
 from partnerauth.watch.alarm import Cause
-from partnerauth.watch.lookout import CredentialEnd
 from partnerauth.watch.watch import Watch
 from tests.watch.fleet import Fleet, OwnClock, Recorder, tenant_id
 
@@ -287,7 +287,7 @@ class Decade:
         return self.fleet.watch(
             self.somebody,
             plan=Plan(credential_ends=ends),
-            credentials=lambda: [CredentialEnd("the application's secret", ends)],
+            credentials=lambda: [CredentialEnd(CredentialKind.SECRET, "a file", ends=ends)],
             longest_pause=DAY,
             store_patience=300.0,
         )

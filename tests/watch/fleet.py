@@ -21,13 +21,14 @@ from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
 from partnerauth.oauth.application import Application, Secret
 from partnerauth.oauth.authorize import AuthorizeResponse, Ticket
+from partnerauth.oauth.credential_end import CredentialEnd
 from partnerauth.oauth.keys import SigningKeys
 from partnerauth.stores.memory import MemoryStore
 from partnerauth.stores.store import Entry
 from partnerauth.watch.alarm import Alarm, Notice
 from partnerauth.watch.budget import Budget
 from partnerauth.watch.health import Health
-from partnerauth.watch.lookout import CredentialEnd, Lookout
+from partnerauth.watch.lookout import Lookout
 from partnerauth.watch.sweep import Sweep
 from partnerauth.watch.teller import Teller
 from partnerauth.watch.told import StoreMemory, Told

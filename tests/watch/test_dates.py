@@ -14,9 +14,9 @@ from playwright.sync_api import sync_playwright
 
 from partnerauth.consent.consent import State
 from partnerauth.consent.plan import Plan
+from partnerauth.oauth.credential_end import CredentialEnd, CredentialKind
 from partnerauth.watch.calendar import calendar, escaped, folded
 from partnerauth.watch.dates import Kind, Span, spans
-from partnerauth.watch.lookout import CredentialEnd
 from partnerauth.watch.timeline import timeline
 from tests.consent.partner import NOON
 from tests.consent.test_plan import kept
@@ -34,8 +34,9 @@ def some(now: datetime = NOON) -> list[Span]:
         kept(now - 60 * DAY, now - 20 * DAY, tenant="t4", username="lost@contoso.com", state=State.LOST, code="50173"),
     ]
     credentials = [
-        CredentialEnd("the application's secret", now + 200 * DAY, now - 165 * DAY),
-        CredentialEnd("the application's certificate", now + 500 * DAY),
+        CredentialEnd(CredentialKind.SECRET, "a file", ends=now + 200 * DAY, begins=now - 165 * DAY),
+        CredentialEnd(CredentialKind.CERTIFICATE, "a file", ends=now + 500 * DAY),
+        CredentialEnd(CredentialKind.FEDERATED, "a file"),
     ]
     return list(spans(consents, credentials, Plan(), "00001111-aaaa-2222-bbbb-3333cccc4444", now))
 

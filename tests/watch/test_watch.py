@@ -14,8 +14,8 @@ from partnerauth.emulator.default import WEB_APP
 from partnerauth.errors import StoreFailed, Unreachable
 from partnerauth.hidden import Hidden
 from partnerauth.oauth.application import Application, Secret
+from partnerauth.oauth.credential_end import CredentialEnd, CredentialKind
 from partnerauth.watch.alarm import Alarm
-from partnerauth.watch.lookout import CredentialEnd
 from partnerauth.watch.sweep import Stopped
 from partnerauth.watch.told import FileMemory, StoreMemory, Told
 from partnerauth.watch.watch import Event, Watch
@@ -129,7 +129,7 @@ def test_a_policys_end_is_told_before_it_comes(fleet: Fleet) -> None:
 def test_the_applications_own_end_is_told_a_month_before(fleet: Fleet) -> None:
     somebody = Recorder()
     ends = fleet.clock.now() + timedelta(days=40)
-    former = [CredentialEnd("the application's secret", ends)]
+    former = [CredentialEnd(CredentialKind.SECRET, "a file", ends=ends)]
     watch = fleet.watch(somebody, credentials=lambda: former, longest_pause=86400.0)
 
     fleet.live(watch, 9)
@@ -138,9 +138,11 @@ def test_the_applications_own_end_is_told_a_month_before(fleet: Fleet) -> None:
     assert somebody.told[0] == "credential"
     assert somebody.notices[0].alarm.who == "an administrator of the tenant"
 
-    former.append(CredentialEnd("the application's new secret", ends + timedelta(days=365)))
+    assert watch.plan.credential_ends == ends
+    former.append(CredentialEnd(CredentialKind.SECRET, "another file", ends=ends + timedelta(days=365)))
     watch.round()
     assert somebody.told[-1] == "clear credential"
+    assert watch.plan.credential_ends == ends + timedelta(days=365), "the plan goes by the last of them"
 
 
 def test_no_success_for_two_weeks_is_an_alarm_by_itself(fleet: Fleet) -> None:

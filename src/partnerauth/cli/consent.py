@@ -149,23 +149,14 @@ def obtain(
     without_mfa: bool = False,
 ) -> Kept:
     """A kept consent; where MFA is not shown at first, the person is asked once more."""
-    from partnerauth.cloud import Api
-    from partnerauth.consent.first import FirstConsent
     from partnerauth.oauth.discovery import tenant_id
-    from partnerauth.oauth.keys import SigningKeys
 
     authority = settings.authority(settings.get("tenant") or "organizations")
-    first = FirstConsent(
-        settings.application,
-        settings.book,
-        SigningKeys(authority, settings.clock),
-        settings.clock,
-        [settings.resource(api.value) for api in (Api.PARTNER_CENTER, Api.REFERRALS) if api in settings.cloud.apis],
-        without_mfa=without_mfa,
-        replacing=replacing,
-    )
+    first = settings.first_consent(without_mfa=without_mfa, replacing=replacing)
     settings.store.check()
     expected = "" if authority.shared else settings.session.run(tenant_id(authority))
+    if left := _left_before(settings, first, expected, person):
+        return left
     round_ = way or _loopback
     facts = {"login_hint": login_hint, "expected_tenant": expected, "expected_person": person}
     try:
@@ -175,6 +166,19 @@ def obtain(
             raise
         click.echo(f"{error.message}; asking once more, for a sign-in with MFA", err=True)
         return round_(settings, first, facts, "login", opened)
+
+
+def _left_before(settings: Settings, first: FirstConsent, tenant: str, person: str) -> Kept | None:
+    """What an earlier sign-in left unjudged, judged now; the consent of the tenant and person asked for, if any."""
+    from partnerauth.consent.first import Kept
+
+    for outcome in settings.session.run(first.finish()):
+        if not isinstance(outcome, Kept):
+            click.echo(f"An earlier sign-in was left unfinished, and is not kept: {outcome.message}", err=True)
+        elif tenant in ("", outcome.consent.tenant) and person.lower() in ("", outcome.consent.person):
+            click.echo("An earlier sign-in was left unfinished; it has been judged now, and is kept.", err=True)
+            return outcome
+    return None
 
 
 def _way(given: dict[str, Any]) -> Way:

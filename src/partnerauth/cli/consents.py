@@ -65,6 +65,8 @@ def renew(settings: Settings, everything: bool, due: bool, dry_run: bool, json_:
     if everything and due:
         raise Misconfigured("--all and --due exclude each other")
     now = settings.clock.now()
+    if not dry_run:
+        _finish(settings)
     dues = _due(settings, now, everything=not due)
     if dry_run:
         told = [(one.consent, *_foreseen(one, now)) for one in dues]
@@ -119,6 +121,18 @@ def facts(consent: Consent, now: datetime) -> dict[str, Any]:
         "state": consent.state.value,
         "code": consent.code,
     }
+
+
+def _finish(settings: Settings) -> None:
+    """Judge what sign-ins left unjudged, so that it is renewed with the others from now on."""
+    from partnerauth.consent.first import Kept
+
+    for outcome in settings.session.run(settings.first_consent().finish()):
+        if isinstance(outcome, Kept):
+            consent = outcome.consent
+            click.echo(f"kept: a sign-in of {consent.username} for {consent.tenant} that was left unfinished", err=True)
+        else:
+            click.echo(f"A sign-in that was left unfinished is not kept: {outcome.message}", err=True)
 
 
 def _chosen(settings: Settings) -> list[Consent]:
@@ -187,10 +201,10 @@ def _outcome(result: Result) -> tuple[str, int]:
 
 
 def _drawn(settings: Settings, consents: list[Consent], now: datetime, *, plot: bool) -> None:
-    from partnerauth.cli.watched import credentials_of, plan_of
+    from partnerauth.cli.watched import plan_of
     from partnerauth.watch.dates import spans
 
-    found = list(spans(consents, credentials_of(settings), plan_of(settings), settings.application.id, now))
+    found = list(spans(consents, settings.credential_ends(), plan_of(settings), settings.application.id, now))
     if plot:
         from partnerauth.watch.timeline import timeline
 

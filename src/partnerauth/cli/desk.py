@@ -85,29 +85,19 @@ def web(
 
 def desk_of(settings: Settings, *, by_invitation: bool) -> Desk:
     """The desk that the settings describe. Raises `Misconfigured`, `StoreFailed`, `Unreachable`."""
-    from partnerauth.cloud import Api
     from partnerauth.consent.desk import Desk
-    from partnerauth.consent.first import FirstConsent
     from partnerauth.consent.page import templates
     from partnerauth.consent.visit import Visits
     from partnerauth.oauth.discovery import tenant_id
-    from partnerauth.oauth.keys import SigningKeys
 
     templates()
     authority = settings.authority(settings.get("tenant") or "organizations")
-    application = settings.application
-    first = FirstConsent(
-        application,
-        settings.book,
-        SigningKeys(authority, settings.clock),
-        settings.clock,
-        [settings.resource(api.value) for api in (Api.PARTNER_CENTER, Api.REFERRALS) if api in settings.cloud.apis],
-    )
+    first = settings.first_consent()
     settings.store.check()
     settings.session.run(first.finish())  # what was left unjudged by a crash
     return Desk(
         first=first,
-        visits=Visits(settings.desk_store, settings.cloud, application.id, settings.clock),
+        visits=Visits(settings.desk_store, settings.cloud, settings.application.id, settings.clock),
         invitations=settings.invitations,
         authority=authority,
         apis=settings.reach,

@@ -7,16 +7,18 @@ import logging
 import shlex
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from partnerauth.config import Settings, data_directory
 from partnerauth.consent.plan import Plan
-from partnerauth.errors import Misconfigured, PartnerAuthError, StoreFailed
+from partnerauth.errors import Misconfigured, PartnerAuthError
 from partnerauth.hidden import Hidden
+from partnerauth.oauth.credential_end import last_end
 from partnerauth.watch.budget import IN_ALL, Budget
-from partnerauth.watch.lookout import BEFORE_A_CREDENTIALS_END, BEFORE_AN_END, SILENCE, CredentialEnd, Lookout
+from partnerauth.watch.lookout import BEFORE_A_CREDENTIALS_END, BEFORE_AN_END, SILENCE, Lookout
 from partnerauth.watch.sweep import AT_ONCE, Stopped, Sweep
 
 if TYPE_CHECKING:
@@ -34,41 +36,14 @@ FILES = ("certificate", "ca", "alarm_ca")
 
 
 def plan_of(settings: Settings) -> Plan:
-    """What the settings know about ends; while the store fails, nothing of the credentials'."""
+    """What the settings and the store know about ends. Raises `StoreFailed`."""
+    return replace(_policy(settings), credential_ends=last_end(settings.credential_ends()))
+
+
+def _policy(settings: Settings) -> Plan:
+    """What the settings alone know."""
     days = settings.number("sign_in_days", 0)
-    try:
-        ends = [credential.ends for credential in deciding(settings)]
-    except StoreFailed:
-        ends = []
-    return Plan(timedelta(days=days) if days else None, max(ends, default=None))
-
-
-def credentials_of(settings: Settings) -> list[CredentialEnd]:
-    """When the application's credentials end, those of which it is known. Raises `StoreFailed`, `Misconfigured`."""
-    return [credential for credential in _ends(settings) if credential is not None]
-
-
-def deciding(settings: Settings) -> list[CredentialEnd]:
-    """The same; none where one of them may outlive all that are known. Raises as `credentials_of`."""
-    ends = _ends(settings)
-    return [credential for credential in ends if credential is not None] if None not in ends else []
-
-
-def _ends(settings: Settings) -> list[CredentialEnd | None]:
-    from partnerauth.oauth.credential_end import CredentialKind
-
-    text = settings.get("client_secret_ends")
-    try:
-        told = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        raise Misconfigured("client_secret_ends is no day", hint="Write it as 2027-01-31.") from None
-    if told is not None and told.tzinfo is None:
-        told = told.replace(tzinfo=UTC)
-    found: list[CredentialEnd | None] = []
-    for one in settings.credential_ends():
-        ends = one.ends or (told if one.kind is CredentialKind.SECRET else None)
-        found.append(CredentialEnd(one.name, ends, one.begins) if ends is not None else None)
-    return found
+    return Plan(timedelta(days=days) if days else None)
 
 
 def sweep_of(settings: Settings, pause: Callable[[float], None], stopping: threading.Event | None = None) -> Sweep:
@@ -97,7 +72,7 @@ def watch_of(
 
     door = _door(settings)
     shared, own = _told(settings)
-    plan = plan_of(settings)
+    plan, _ = _policy(settings), settings.client_secret_ends  # what is set wrong is said at once
     teller = Teller(
         settings.application.id,
         settings.cloud.name,
@@ -125,10 +100,11 @@ def watch_of(
         settings.clock,
         pause,
         say,
-        lambda: deciding(settings),
+        settings.credential_ends,
         _heartbeat(settings, door, pause),
         health=health,
         changed=stamps_of(settings),
+        first=settings.first_consent(),
         store_patience=0 if once else STORE_PATIENCE,
         stopping=stopping,
     )
@@ -196,13 +172,14 @@ def channels_of(settings: Settings) -> list[Channel]:
 
 
 def _way_to_consent(settings: Settings, alarm: Alarm) -> Hidden:
-    """An invitation to the consent page where there is one, else the command that gets a new consent."""
+    """The link of a new invitation where there is a consent page, else the command that gets a new consent."""
     if settings.get("desk_url"):
         try:
             issued = settings.session.run(settings.invitations.issue(alarm.tenant, username=alarm.username))
-            return issued.link
         except PartnerAuthError as error:
-            log.warning("no invitation could be made (%s)", type(error).__name__)
+            log.warning("no invitation could be made for an alarm (%s)", type(error).__name__)
+        else:
+            return issued.link
     words = ["partnerauth", "consent", "--tenant", alarm.tenant, "--client-id", settings.application.id]
     if settings.cloud.name != "global":
         words += ["--cloud", settings.get("cloud")]

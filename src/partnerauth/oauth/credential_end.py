@@ -27,6 +27,8 @@ class KnownFrom(Enum):
     """The app registration, when it was last looked at."""
     ISSUER = "issuer"
     """Another issuer, with an end in each of its tokens."""
+    SETTING = "setting"
+    """The operator, by the setting `client_secret_ends`."""
     NOBODY = "nobody"
 
 

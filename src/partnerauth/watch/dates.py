@@ -10,7 +10,7 @@ from enum import Enum
 
 from partnerauth.consent.consent import Consent, State
 from partnerauth.consent.plan import Plan, Why
-from partnerauth.watch.lookout import CredentialEnd
+from partnerauth.oauth.credential_end import CredentialEnd
 
 
 class Kind(Enum):
@@ -38,9 +38,11 @@ class Span:
 def spans(
     consents: Sequence[Consent], credentials: Sequence[CredentialEnd], plan: Plan, application: str, now: datetime
 ) -> Iterator[Span]:
-    """All of these, in the order of their ends; a consent's is its own, whatever the application's secret does."""
+    """All of these whose end is known, in its order; a consent's is its own, whatever the application's secret does."""
     found = [_of_consent(consent, plan, now) for consent in consents]
     for credential in credentials:
+        if credential.ends is None:
+            continue
         name = _id(application, "credential", credential.name)
         begins = credential.begins or min(now, credential.ends)
         found.append(Span(Kind.CREDENTIAL, name, credential.name, begins, credential.ends, "it ends"))

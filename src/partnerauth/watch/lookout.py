@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from partnerauth.consent.consent import Consent, State
 from partnerauth.consent.plan import Plan, Why
 from partnerauth.errors import PartnerAuthError
+from partnerauth.oauth.credential_end import CredentialEnd, last_end
 from partnerauth.oauth.refusals import REFUSALS, Actor, Refusal
 from partnerauth.watch.alarm import Alarm, Cause
 
@@ -19,16 +20,7 @@ SILENCE = timedelta(days=14)
 CONSENT = "Let an admin agent run `partnerauth consent` again."
 LOOK = "Look at the log of `partnerauth watch`, and run `partnerauth renew --all` by hand."
 EXEMPT = "Let the person consent again before that day; renewing does not help against this policy."
-ROTATE = "Add a new secret or certificate to the app registration, and set it in the settings; the consents stay good."
-
-
-@dataclass(frozen=True, slots=True)
-class CredentialEnd:
-    """A secret or certificate of the application, and when it ends."""
-
-    name: str
-    ends: datetime
-    begins: datetime | None = None
+ROTATE = "Run `partnerauth credential rotate`, or add a new secret or certificate by hand; the consents stay good."
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +95,18 @@ class Lookout:
     def over_credentials(
         self, application: str, credentials: Sequence[CredentialEnd], now: datetime
     ) -> Iterator[Alarm]:
-        """What ends without another that lives on: the last of them counts."""
-        last = max(credentials, key=lambda credential: credential.ends, default=None)
-        if last is not None and last.ends - now <= self.before_a_credentials_end:
-            verb = "ended" if last.ends <= now else "ends"
+        """What ends without another that lives on, or may: the last of them counts, where all ends are known."""
+        ends = last_end(credentials)
+        if ends is not None and ends - now <= self.before_a_credentials_end:
+            name = next(one.name for one in credentials if one.ends == ends)
+            verb = "ended" if ends <= now else "ends"
             yield Alarm(
                 Cause.CREDENTIAL,
                 application,
-                f"{last.name} {verb} on {last.ends:%Y-%m-%d}; without it nothing can be renewed",
+                f"{name} {verb} on {ends:%Y-%m-%d}; without it nothing can be renewed",
                 Actor.ADMINISTRATOR.value,
                 ROTATE,
-                ends=last.ends,
+                ends=ends,
             )
 
     def over_store(self, store: str, failure: PartnerAuthError) -> Iterator[Alarm]:

@@ -9,20 +9,23 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from partnerauth.clock import Clock
 from partnerauth.consent.consent import Consent, State
+from partnerauth.consent.first import FirstConsent, Kept
 from partnerauth.consent.plan import Due, Plan, by_deadline
 from partnerauth.consent.renewal import Lost, NotReached, Renewed
 from partnerauth.errors import PartnerAuthError, StoreFailed
 from partnerauth.flow import run
+from partnerauth.oauth.credential_end import CredentialEnd, last_end
+from partnerauth.stores.store import OrderingStore
 from partnerauth.watch.ages import Ages
 from partnerauth.watch.alarm import Alarm, Cause
 from partnerauth.watch.health import Health
-from partnerauth.watch.lookout import CredentialEnd, Lookout
+from partnerauth.watch.lookout import Lookout
 from partnerauth.watch.sweep import Result, Stopped, Sweep
 from partnerauth.watch.teller import Teller, Telling
 
@@ -60,6 +63,8 @@ class Round:
     looks: list[Look] = field(default_factory=list)
     listed: bool = False
     """Whether the consents could be read."""
+    credentials: Sequence[CredentialEnd] | None = None
+    """The ends of the application's own credentials; None where they could not be told."""
     results: list[Result] = field(default_factory=list)
     failures: list[PartnerAuthError] = field(default_factory=list)
     next: float = LONGEST_PAUSE
@@ -94,6 +99,8 @@ class Watch:
     heartbeat: Callable[[Round], None] | None = None
     changed: Callable[[], bool] = lambda: False
     health: Health = field(default_factory=Health)
+    first: FirstConsent | None = None
+    """Judges what sign-ins left unjudged."""
     longest_pause: float = LONGEST_PAUSE
     store_patience: float = STORE_PATIENCE
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -127,7 +134,9 @@ class Watch:
         """Look at everything once: renew, tell, and say how long to wait. Raises `Stopped`."""
         done = Round()
         store: StoreFailed | None = None
+        self._know(done)
         try:
+            self._tidy()
             done.looks = self.look()
         except StoreFailed as failure:
             store = failure
@@ -145,6 +154,28 @@ class Watch:
         """Every consent, and when it is due. Raises `StoreFailed`."""
         consents = run(self.sweep.user.book.consents(), self.sweep.send, self.pause)
         return [self._look(consent) for consent in consents]
+
+    def _know(self, done: Round) -> None:
+        """Learn when the application's own credentials end: the plan goes by that."""
+        try:
+            done.credentials = self.credentials()
+        except PartnerAuthError as failure:
+            done.failures.append(failure)
+            return
+        self.plan = replace(self.plan, credential_ends=last_end(done.credentials))
+        self.lookout = replace(self.lookout, plan=self.plan)
+
+    def _tidy(self) -> None:
+        """Judge what was left unjudged; see to it that the newest token is on top. Raises `StoreFailed`."""
+        book = self.sweep.user.book
+        for outcome in run(self.first.finish(), self.sweep.send, self.pause) if self.first is not None else ():
+            if isinstance(outcome, Kept):
+                self._say("kept", tenant=outcome.consent.tenant, user=outcome.consent.username)
+            else:
+                self._say("not-kept", error=outcome.message, hint=outcome.hint)
+        if isinstance(book.store, OrderingStore):
+            for consent in run(book.consents(), self.sweep.send, self.pause):
+                run(book.mend(consent.tenant), self.sweep.send, self.pause)
 
     def _surviving(self) -> float:
         try:
@@ -187,12 +218,8 @@ class Watch:
         listed = done.listed
         for look in done.looks:
             alarms.extend(self.lookout.over_consent(look.due.consent, look.now))
-        try:
-            alarms.extend(self.lookout.over_credentials(application, self.credentials(), now))
-            known = True
-        except PartnerAuthError as failure:
-            known = False
-            done.failures.append(failure)
+        known = done.credentials is not None
+        alarms.extend(self.lookout.over_credentials(application, done.credentials or (), now))
         if store is not None and self._store_failing is not None and ticks - self._store_failing >= self.store_patience:
             alarms.extend(self.lookout.over_store(application, store))
 
