@@ -12,12 +12,15 @@ from typing import Any
 import msgspec
 
 from partnerauth.consent.consent import Consent, State
+from partnerauth.consent.first import Kept
+from partnerauth.consent.pending import FORMAT as PENDING
+from partnerauth.consent.pending import Pending
 from partnerauth.emulator.default import ADMIN_AGENT, TENANT
 from partnerauth.errors import ConsentLost, NoConsent, Unreachable
 from partnerauth.messages import Request, Response
 from partnerauth.oauth.tokens import TokenSet
 from partnerauth.stores.store import Entry
-from tests.simulation.acts import consent, next_act, spend
+from tests.simulation.acts import consent, finish, next_act, spend
 from tests.simulation.chance import Chance
 from tests.simulation.place import NORTHWIND, PARTNER_CENTER, PEOPLE, HostClock, Place
 from tests.simulation.process import Act, Host, Process
@@ -28,7 +31,7 @@ from tests.simulation.vaultrules import Watcher
 from tests.simulation.weather import JUMPS, PASSING, Weather
 
 MOST_STEPS = 400
-ACTS = (2, 3, 4, 6, 9)
+ACTS = (1, 2, 3, 3, 4, 5, 8)
 PROCESSES = (1, 2, 2, 3, 3, 4)
 OLD = timedelta(hours=1)
 
@@ -281,12 +284,44 @@ class Simulation:
         self.disk.shelved.clear()
         last = Process(99, self.hosts[0], self.disk, self.weather, self.rules, self.counts)
         self.processes.append(last)
+        self._finish(last)
         for tenant in self.tenants:
             self._last(last, tenant)
 
+    def _finish(self, process: Process) -> None:
+        """What was left of sign-ins that were cut off is judged, and costs nobody a second one."""
+        left = [one for entry in self.disk.entries.values() if (one := Pending.read(entry)) is not None]
+        now = self.place.clock.now()
+        good = [
+            one
+            for one in left
+            if one.refresh_token and not one.is_over(now) and one.begun_at <= now and self._acceptable(one)
+        ]
+        outcomes = self._to_the_end(process, finish(process, TENANT)) if left else []
+        if any(entry.tags.get("format") == PENDING for entry in self.disk.entries.values()):
+            raise Broken("2", "what a person left still lies there when all was judged")
+        if good and not any(isinstance(one, Kept) for one in outcomes):
+            raise Broken("2", f"a sign-in that was cut off was good, and is lost: {_told(outcomes)}")
+        self.counts["finished after a crash"] += len([one for one in outcomes if isinstance(one, Kept)])
+
+    def _acceptable(self, pending: Pending) -> bool:
+        record = self.place.record(pending.refresh_token)
+        if record is None or not record.who.mfa or not self.place.lives(pending.refresh_token):
+            return False
+        entry = self.entry(record.who.tenant)
+        there = Consent.read(entry) if entry is not None else None
+        return there is None or there.person == record.who.person or pending.replacing
+
     def _last(self, process: Process, tenant: str) -> None:
+        if not self.kind.conditional:
+            # The watch sees to it that the version that counts lies on top.
+            self._to_the_end(process, Act("mend", "mend", tenant, process.book.mend(tenant)))
         before = self.entry(tenant)
-        self._take_up(process, spend(process, tenant, PARTNER_CENTER))
+        result = self._to_the_end(process, spend(process, tenant, PARTNER_CENTER))
+        self._judge(before, tenant, result)
+
+    def _to_the_end(self, process: Process, act: Act) -> Any:
+        self._take_up(process, act)
         result: Any = None
         while process.act is not None:
             if process.wakes is not None:
@@ -297,6 +332,10 @@ class Simulation:
                 self.tell(process, f"ends: {_told(result)}")
                 self.rules.ended(process, result)
                 process.act = None
+        return result
+
+    def _judge(self, before: Entry | None, tenant: str, result: Any) -> None:
+        """Whether that was all that could be had."""
         if before is None:
             if not isinstance(result, NoConsent):
                 raise Broken("end", f"there is no consent, and the last run ended by {_told(result)}")
