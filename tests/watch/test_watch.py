@@ -138,9 +138,11 @@ def test_the_applications_own_end_is_told_a_month_before(fleet: Fleet) -> None:
     assert somebody.told[0] == "credential"
     assert somebody.notices[0].alarm.who == "an administrator of the tenant"
 
+    assert watch.plan.credential_ends == ends
     former.append(CredentialEnd(CredentialKind.SECRET, "another file", ends=ends + timedelta(days=365)))
     watch.round()
     assert somebody.told[-1] == "clear credential"
+    assert watch.plan.credential_ends == ends + timedelta(days=365), "the plan goes by the last of them"
 
 
 def test_no_success_for_two_weeks_is_an_alarm_by_itself(fleet: Fleet) -> None:
@@ -348,6 +350,13 @@ def test_a_fault_of_our_own_is_told_and_survived(fleet: Fleet) -> None:
     assert names(events)[:3] == ["started", "fault", "fault"]
     assert events[1].facts == {"error": "RuntimeError"}
     assert names(events)[-1] == "stopped"
+
+
+def test_where_its_settings_have_changed_it_ends_to_begin_anew(fleet: Fleet) -> None:
+    events: list[Event] = []
+
+    assert fleet.watch(changed=lambda: len(names(events)) >= 1, events=events).stay()
+    assert names(events) == ["started", "changed", "stopped"]
 
 
 def test_somebody_elsewhere_hears_hourly_that_the_watch_lives(fleet: Fleet) -> None:
