@@ -12,17 +12,18 @@ from typing import Any
 import msgspec
 
 from partnerauth.consent.consent import Consent, State
-from partnerauth.consent.first import Kept
+from partnerauth.consent.first import Kept, new_epoch
 from partnerauth.consent.pending import FORMAT as PENDING
 from partnerauth.consent.pending import Pending
-from partnerauth.emulator.default import ADMIN_AGENT, TENANT
+from partnerauth.emulator.default import ADMIN_AGENT, TENANT, WEB_APP
 from partnerauth.errors import ConsentLost, NoConsent, Unreachable
 from partnerauth.messages import Request, Response
+from partnerauth.oauth.evidence import Mfa
 from partnerauth.oauth.tokens import TokenSet
 from partnerauth.stores.store import Entry
 from tests.simulation.acts import consent, finish, next_act, spend
 from tests.simulation.chance import Chance
-from tests.simulation.place import NORTHWIND, PARTNER_CENTER, PEOPLE, HostClock, Place
+from tests.simulation.place import CLOUD, NORTHWIND, PARTNER_CENTER, PEOPLE, HostClock, Place
 from tests.simulation.process import Act, Host, Process
 from tests.simulation.rules import FINAL, Broken, Rules
 from tests.simulation.stores import FILE, Disk, Kind
@@ -97,12 +98,27 @@ class Simulation:
     def _begin(self) -> None:
         """In the beginning there is a consent, by and large."""
         for tenant in self.tenants:
+            if self.kind.conditional and not self.chance.happens(0.1):
+                self._lies_there(tenant)
+                continue
             calm, self.weather.calm = self.weather.calm, True
             process = self.processes[0]
             self._take_up(process, consent(process, self.place, tenant, PEOPLE[tenant][0], mfa=True, replacing=False))
             while process.act is not None:
                 self._step(process)
             self.weather.calm = calm
+
+    def _lies_there(self, tenant: str) -> None:
+        """A consent that somebody gave just now; to watch it being given would take a quarter of the time."""
+        now, upn = self.place.clock.now(), PEOPLE[tenant][0]
+        token, (_, person) = self.place.held(upn, mfa=True), self.place.person(upn)
+        given = Consent(
+            CLOUD.name, tenant, WEB_APP, person.id, upn, new_epoch(now), 0, token, Mfa.SHOWN, now, now, now
+        )  # fmt: skip
+        name = self.processes[0].book.name(tenant)
+        self.rules.born(token)
+        self.rules.true(given)
+        self.disk.put(name, Entry(name, given.value(), self.disk.version(), given.tags()))
 
     def _process(self, number: int) -> Process:
         host = self.hosts[self.chance.below(len(self.hosts))]
