@@ -9,7 +9,7 @@ import pytest
 from partnerauth.cloud import Dialect
 from partnerauth.consent.first import Kept
 from partnerauth.consent.pending import LIFETIME, Pending
-from partnerauth.emulator.default import ADMIN_AGENT, JOHN
+from partnerauth.emulator.default import ADMIN_AGENT, JOHN, TENANT
 from partnerauth.errors import MfaAbsent, NoConsent, PartnerAuthError, Unreachable, WrongPerson
 from partnerauth.messages import Request, Response
 from partnerauth.oauth.authorize import AuthorizeResponse
@@ -198,6 +198,33 @@ def test_a_slot_that_was_lost_meanwhile_does_not_lose_the_sign_in(partner: Partn
     partner.store.forget(f"pending-0-{partner.book.own}")
 
     assert process.finish().consent == partner.kept()
+
+
+def test_what_was_left_is_forgotten_with_the_consent(partner: Partner) -> None:
+    partner.consent()
+    killed(answering(partner), "write")
+    at_work = answering(partner)
+    at_work.until("write")
+    assert slots(partner) == 2
+
+    partner.run(partner.book.forget(TENANT))
+
+    assert slots(partner) == 1, "who is at work on a sign-in goes on"
+    assert finished(partner) == []
+    assert partner.run(partner.book.consents()) == []
+    assert at_work.finish().consent.username == ADMIN_AGENT
+
+
+def test_what_was_left_for_another_tenant_is_not_forgotten(partner: Partner) -> None:
+    ticket = partner.ticket(tenant=TENANT)
+    process = Process(partner.first().answer(ticket, AuthorizeResponse.read(partner.sign_in(ticket))), partner.send)
+    killed(process, "write")
+
+    partner.run(partner.book.forget(CUSTOMER))
+
+    (kept,) = finished(partner)
+    assert isinstance(kept, Kept)
+    assert kept.consent.tenant == TENANT
 
 
 def test_a_slot_holds_no_token_in_its_tags_and_shows_none(partner: Partner) -> None:

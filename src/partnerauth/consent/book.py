@@ -204,7 +204,13 @@ class ConsentBook:
             yield from work("mend", lambda: store.mend(self.name(tenant)))
 
     def forget(self, tenant: str) -> Flow[None]:
-        """Forget a tenant's consent, by a deliberate act; those set aside and its access tokens go with it."""
+        """Forget a tenant's consent, by a deliberate act.
+
+        Those set aside, what a sign-in left unjudged, and its access tokens go with it.
+        """
+        from partnerauth.consent.pending import Slots
+
+        yield from Slots(self).discard(tenant)
         aside = () if self.store.plain else (yield from self.superseded(tenant))
         for name in (self.name(tenant), *(self._aside(consent) for consent in aside)):
             yield from work("forget", lambda name=name: self.store.forget(name))  # type: ignore[misc]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from partnerauth.cloud import Dialect
+from partnerauth.cloud import GUID, Dialect
 from partnerauth.consent.book import ConsentBook
 from partnerauth.errors import StoreConflict
 from partnerauth.flow import Flow, work
@@ -152,6 +152,20 @@ class Slots:
             return pending, lock
         lock.release()
         return None
+
+    def discard(self, tenant: str) -> Flow[None]:
+        """Erase what was left for a tenant, or for one that nobody knows yet; not what somebody is at work on."""
+        for name in (yield from self.left()):
+            taken = yield from self.take_up(name)
+            if taken is None:
+                continue
+            pending, lock = taken
+            try:
+                known = pending.expected_tenant or pending.tenant
+                if known.lower() == tenant.lower() or not GUID.fullmatch(known):
+                    yield from self.clear(pending)
+            finally:
+                lock.release()
 
     def _write(self, label: str, pending: Pending, token: Hidden) -> Flow[Pending]:
         store, tags, expected = self.book.store, pending.tags(), pending.version
