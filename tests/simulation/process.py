@@ -64,6 +64,8 @@ class Act:
     """Whether it may put a consent where there was none."""
     shelf: bool = False
     """Whether the shelf is asked first."""
+    alarmed: bool = False
+    """Whether it wrote down that a token came without MFA."""
     clock_moved: bool = False
     """Whether its clock moved by more than a pause in the meantime."""
     meant: tuple[str, int] | None = None

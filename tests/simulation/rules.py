@@ -259,6 +259,8 @@ class Rules:
         if not set(new.former) <= set(old.former):
             raise Broken("7", "a mark added an earlier token")
         redeemed = act.redeemed[-1] if act.redeemed else None
+        if new.alarm and redeemed is not None and redeemed.absent:
+            act.alarmed = True  # another process may see MFA shown again, and end the alarm
         if new.alarm and not old.alarm:
             if redeemed is None or not redeemed.absent:
                 raise Broken("3", "an alarm without a cause")
@@ -430,7 +432,7 @@ class Rules:
         if not redeemed.new or redeemed.new == redeemed.spent or act.foreign:
             return
         kept = self._read(there) if there is not None else None
-        if redeemed.absent and kept is not None and kept.turn == act.meant and kept.alarm:
+        if redeemed.absent and kept is not None and kept.turn == act.meant and act.alarmed:
             return
         if kept is None or act.meant is None or kept.turn <= act.meant:
             raise Broken("5", "an access token was handed out whose refresh token is not in the store")
