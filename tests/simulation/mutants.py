@@ -15,7 +15,7 @@ from partnerauth.consent.consent import Consent, State
 from partnerauth.consent.first import FirstConsent
 from partnerauth.consent.user import AppUser
 from partnerauth.errors import PartnerAuthError, StoreConflict
-from partnerauth.flow import Flow
+from partnerauth.flow import Flow, work
 from partnerauth.hidden import Hidden
 from partnerauth.oauth import exchange as oauth_exchange
 from partnerauth.oauth.evidence import Evidence, Mfa, read_access_token
@@ -113,7 +113,7 @@ def _anybody(self: ConsentBook, consent: Consent, **_: Any) -> Flow[Consent]:
 
 
 def _forgetful(self: ConsentBook, spent: Consent, state: State | None, code: str, now: datetime) -> Flow[Consent]:
-    yield from self.forget(spent.tenant)
+    yield from work("forget", lambda: self.store.forget(self.name(spent.tenant)))
     return spent
 
 
