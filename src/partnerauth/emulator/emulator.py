@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TypeAlias
 
+from partnerauth.cloud import Api
 from partnerauth.emulator import address
 from partnerauth.emulator.address import Arrival
 from partnerauth.emulator.barriers import Barriers
@@ -22,11 +23,12 @@ from partnerauth.messages import Request, Response
 Answer: TypeAlias = Callable[[Arrival], Response]
 
 SERVICES = {
-    **dict.fromkeys(address.SIGN_IN_HOSTS, "_entra"),
-    address.PARTNER_CENTER: "_partner_center",
-    address.REFERRALS: "_referrals",
-    address.GRAPH: "_graph",
-    address.MANAGEMENT: "_resource_manager",
+    address.ENTRA: "_entra",
+    address.VAULT: "_vaults",
+    Api.PARTNER_CENTER.value: "_partner_center",
+    Api.REFERRALS.value: "_referrals",
+    Api.GRAPH.value: "_graph",
+    Api.MANAGEMENT.value: "_resource_manager",
 }
 
 log = logging.getLogger("partnerauth.emulator")
@@ -125,9 +127,7 @@ class Emulator:
     def _service(self, arrival: Arrival) -> Answer:
         if arrival.host == "":
             return self._control if arrival.path.startswith("/_emulator") else self._portal
-        if arrival.host.endswith(address.VAULT_SUFFIX):
-            return self._vaults
-        found: Answer = getattr(self, SERVICES.get(arrival.host, "_nobody"))
+        found: Answer = getattr(self, SERVICES.get(arrival.service.name, "_nobody"))
         return found
 
     # Services are loaded when they are first asked: a start is quicker, and most tests need one or two of them.
