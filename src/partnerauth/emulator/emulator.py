@@ -15,6 +15,7 @@ from partnerauth.emulator.course import Course, Struck, aside, awaited, course, 
 from partnerauth.emulator.default import contoso
 from partnerauth.emulator.facts import Facts
 from partnerauth.emulator.faults import Faults
+from partnerauth.emulator.forks import Forks
 from partnerauth.emulator.journal import Journal
 from partnerauth.emulator.snapshot import Snapshots
 from partnerauth.emulator.world import World
@@ -47,6 +48,7 @@ class Emulator:
         self.faults = Faults(self.world)
         self.barriers = Barriers(self.world)
         self.snapshots = Snapshots(self.world)
+        self.forks = Forks(lambda: Emulator(self.world.fork()))
 
     def handle(self, request: Request) -> Response:
         """The answer to `request`, after the barriers and the faults that it meets; held requests block their thread.
