@@ -6,6 +6,7 @@ import signal
 import stat
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def registration(place: Place) -> Iterator[Registration]:
     """The web app, which may change its own registration; afterwards it is as it was."""
     world = place.emulator.world
     found, tenant = world.registrations[WEB_APP], world.tenants[TENANT]
-    secrets, grants = list(found.secrets), dict(tenant.application_grants)
+    secrets, grants = [replace(secret) for secret in found.secrets], dict(tenant.application_grants)
     tenant.application_grants[WEB_APP, GRAPH] = {"Application.ReadWrite.All"}
     yield found
     found.secrets, found.certificates = secrets, []

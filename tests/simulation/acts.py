@@ -31,6 +31,7 @@ CHANCES = (
     ("consent of a colleague", 5),
     ("replace", 5),
     ("import", 8),
+    ("finish", 6),
     ("forget", 4),
 )
 WHEEL = [kind for kind, share in CHANCES for _ in range(share)]
@@ -56,6 +57,8 @@ def next_act(process: Process, place: Place, chance: Chance, known: list[Hidden]
             return consent(process, place, tenant, person, mfa=mfa, replacing=kind == "replace")
         case "import":
             return _import(process, place, chance, tenant, known)
+        case "finish":
+            return finish(process, tenant)
         case _:
             return Act(kind, f"forget the consent of {_name(tenant)}", tenant, process.book.forget(tenant))
 
@@ -82,6 +85,12 @@ def consent(process: Process, place: Place, tenant: str, person: str, *, mfa: bo
     told = f"{person} consents{'' if mfa else ' without MFA'}{', to replace' if replacing else ''}"
     flow = _first(process, tenant, replacing=replacing).answer(ticket, answer)
     return Act("consent", told, tenant, flow, replacing=replacing, consents=True)
+
+
+def finish(process: Process, tenant: str) -> Act:
+    """Judge what sign-ins left that were cut off."""
+    flow = _first(process, tenant, replacing=False).finish()
+    return Act("finish", "finish what was left", tenant, flow, replacing=True, consents=True)
 
 
 def _import(process: Process, place: Place, chance: Chance, tenant: str, known: list[Hidden]) -> Act:

@@ -12,12 +12,14 @@ from partnerauth import session
 from partnerauth.consent import book, first, user
 from partnerauth.consent.book import ConsentBook
 from partnerauth.consent.consent import Consent, State
+from partnerauth.consent.first import FirstConsent
 from partnerauth.consent.user import AppUser
-from partnerauth.errors import StoreConflict
+from partnerauth.errors import PartnerAuthError, StoreConflict
 from partnerauth.flow import Flow
 from partnerauth.hidden import Hidden
 from partnerauth.oauth import exchange as oauth_exchange
 from partnerauth.oauth.evidence import Evidence, Mfa, read_access_token
+from partnerauth.oauth.refusals import Mark, mark_of
 from partnerauth.oauth.tokens import TokenSet
 
 
@@ -129,10 +131,19 @@ class _Open:
         """Nothing."""
 
 
+def _any_refusal_is_a_reason(error: PartnerAuthError) -> Mark:
+    return Mark.SPENT if mark_of(error) is Mark.LOST else mark_of(error)
+
+
+def _uncleared(self: FirstConsent, pending: Any) -> Flow[None]:
+    return
+    yield
+
+
 MUTANTS = [
     Mutant("tokens are handed out before they are stored", AppUser, "_rotate", _nothing, ("5",)),
     Mutant("the token of a customer's tenant is stored", AppUser, "_spend", _stored_at_last, ("3", "6")),
-    Mutant("a write is not fenced by the epoch", ConsentBook, "_settle", _without_fence, ("3", "6")),
+    Mutant("a write is not fenced by the epoch", ConsentBook, "_settle", _without_fence, ("3", "6", "7")),
     Mutant("no intent is written", ConsentBook, "intend", _without_intent, ("5",)),
     Mutant("absent replaces shown", ConsentBook, "rotate", _absent_wins, ("3",)),
     Mutant("every answer restarts the idle clock", ConsentBook, "rotate", _always_younger, ("9",)),
@@ -144,5 +155,8 @@ MUTANTS = [
     Mutant("the store is not tried for half a minute", user, "STORE_PAUSES", (), ("5",)),
     Mutant("everybody spends at once", ConsentBook, "lock", lambda *_: _Open(), ("flight",)),
     Mutant("the shelf is never looked at", session._Shelving, "_shelved", lambda *_: None, ("flight",)),
+    Mutant("earlier tokens are tried after a revocation", user, "mark_of", _any_refusal_is_a_reason, ("7", "8")),
+    Mutant("a slot is never cleared", FirstConsent, "_clear", _uncleared, ("2",)),
+    Mutant("what is set aside keeps its earlier tokens", Consent, "alone", lambda consent: consent, ("7",)),
     Mutant("an epoch does not follow its former", book, "behind", lambda epoch, former: epoch, ("6",)),
 ]

@@ -22,6 +22,8 @@ from tests.consent.partner import CUSTOMER, NOON
 
 CLOUD = emulated("https://localhost:8443")
 PARTNER_CENTER, GRAPH = CLOUD.resource(Api.PARTNER_CENTER), CLOUD.resource(Api.GRAPH)
+SIMULATED = "simulated"
+"""All these worlds take the tokens of each other, so that one token for the vault is signed, and no more."""
 REPLY = "https://localhost:44395/"
 NORTHWIND = "aaaabbbb-0000-cccc-1111-dddd2222ffff"
 NORTHWIND_AGENT = "agent@northwind.example"
@@ -58,6 +60,7 @@ class Place:
 
     def __init__(self, seed: int) -> None:
         self.world: World = contoso(WorldClock(frozen_at=NOON), seed=seed)
+        self.world.ids = (SIMULATED,)
         self.emulator = Emulator(self.world)
         self.clock = self.world.clock
         self.ledger = Ledger.of(self.world)

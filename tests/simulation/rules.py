@@ -66,6 +66,8 @@ class Rules:
         self._disk = disk
         self._counts = counts
         self._births: dict[str, Birth] = {}
+        self._parsed: dict[int, tuple[Entry, Consent | None]] = {}
+        self._names: dict[str, str] = {}
         self._roots: dict[str, str] = {}
         self._weak: set[str] = set()
         """Tokens that came with an access token without MFA."""
@@ -101,14 +103,14 @@ class Rules:
         if after.tags.get("format") == PENDING:
             self._laid_aside(act, after)
             return
-        new = Consent.read(after)
-        old = Consent.read(before) if before is not None else None
+        new = self._read(after)
+        old = self._read(before) if before is not None else None
         if new is None:
             raise Broken("6", "an entry was written that is no consent")
         if new.state is State.SUPERSEDED:
             self._superseded(act, after, new)
             return
-        if after.name != process.book.name(new.tenant):
+        if after.name != self._name(process, new.tenant):
             raise Broken("4", "a consent lies under a name that is not its tenant's")
         if old is None:
             self._kept(act, before, new)
@@ -154,7 +156,7 @@ class Rules:
     def _superseded(self, act: Act, entry: Entry, consent: Consent) -> None:
         if not act.replacing:
             raise Broken("4", "a consent was set aside although nobody said so")
-        if "-superseded-" not in entry.name or consent.alone() != consent or consent.intent:
+        if "-superseded-" not in entry.name or _accompanied(consent) or consent.intent:
             raise Broken("7", "a consent was set aside with its earlier tokens, or in another's place")
         self._counts["set aside"] += 1
 
@@ -162,7 +164,7 @@ class Rules:
         """What an entry says is what the sign-in service knows."""
         if consent.mfa is not Mfa.SHOWN:
             raise Broken("3", f"the entry's evidence is {consent.mfa.value}")
-        if self._disk.kind.plain and consent.alone() != consent:
+        if self._disk.kind.plain and _accompanied(consent):
             raise Broken("7", "earlier tokens lie bare in a plain store")
         if len(consent.former) > MOST_FORMER:
             raise Broken("7", "more than three earlier tokens are kept")
@@ -190,7 +192,7 @@ class Rules:
         adopting = before is not None and after.outcome == "adopted"
         if not (act.consents or adopting):
             raise Broken("8", f"a consent came back to life by '{act.kind}'")
-        if after.generation or after.alone() != after:
+        if after.generation or _accompanied(after):
             raise Broken("6", "a new consent does not begin at generation 0, with one token")
         self._counts["adopted" if adopting else "kept"] += 1
 
@@ -207,7 +209,7 @@ class Rules:
             return
         if not act.consents:
             raise Broken("6", f"an epoch began by '{act.kind}'")
-        if new.alone() != new:
+        if _accompanied(new):
             raise Broken("7", "the tokens of a former epoch outlive it")
         self._counts["replaced"] += 1
 
@@ -241,6 +243,7 @@ class Rules:
             self._marked(act, old, new)
         elif new.intent:
             act.meant, act.intent = old.turn, new.intent
+            act.sent.clear()
         elif new.state not in (old.state, State.LIVE):
             refused = act.refusals.get(old.refresh_token.reveal(), 0)
             if refused and (refused in FINAL) != (new.state is State.LOST):
@@ -283,6 +286,7 @@ class Rules:
         if old.state is State.LOST:
             raise Broken("8", "what is lost is to be tried again")
         act.meant, act.intent = old.turn, new.intent
+        act.sent.clear()
         if new.intent == fingerprint(old.refresh_token):
             return
         if new.intent not in {fingerprint(one.token) for one in old.former}:
@@ -292,6 +296,22 @@ class Rules:
         if any(new.intent == fingerprint(Hidden(token)) for token in act.refusals):
             raise Broken("7", "an earlier token is tried twice")
         self._counts["earlier tokens tried"] += 1
+
+    def _turn(self, entry: Entry) -> tuple[str, int]:
+        consent = self._read(entry)
+        return consent.turn if consent is not None else ("", -1)
+
+    def _read(self, entry: Entry) -> Consent | None:
+        """The consent in an entry; most entries are looked at more than once."""
+        known = self._parsed.get(id(entry))
+        if known is None or known[0] is not entry:
+            known = self._parsed[id(entry)] = entry, Consent.read(entry)
+        return known[1]
+
+    def _name(self, process: Process, tenant: str) -> str:
+        if tenant not in self._names:
+            self._names[tenant] = process.book.name(tenant)
+        return self._names[tenant]
 
     # The sign-in service
 
@@ -365,9 +385,9 @@ class Rules:
         self._counts["deaths"] += 1
         if act is None:
             return
-        there = self._disk.entries.get(process.book.name(act.tenant))
+        there = self._disk.entries.get(self._name(process, act.tenant))
         got = act.answered
-        if got is not None and got.new and got.home and act.meant and (there is None or _turn(there) <= act.meant):
+        if got is not None and got.new and got.home and act.meant and (there is None or self._turn(there) <= act.meant):
             self._counts["deaths between the answer and the write"] += 1
         if there is not None and there.tags.get("intent"):
             self._counts["deaths that left an intent"] += 1
@@ -386,7 +406,7 @@ class Rules:
             self._handed_out(process, act, result)
         elif isinstance(result, Renewed | Lost | NotReached):
             self._counts[type(result).__name__] += 1
-            there = self._disk.entries.get(process.book.name(act.tenant))
+            there = self._disk.entries.get(self._name(process, act.tenant))
             if isinstance(result, Renewed) and not act.foreign:
                 self._check_stored(process, act, act.redeemed[-1], there)
 
@@ -394,7 +414,7 @@ class Rules:
         """An access token leaves the house."""
         if tokens.refresh_token is not None or tokens.id_token is not None:
             raise Broken("5", "a refresh token was handed out")
-        there = self._disk.entries.get(process.book.name(act.tenant))
+        there = self._disk.entries.get(self._name(process, act.tenant))
         if not act.redeemed:
             self._counts["served from the shelf"] += 1
             return
@@ -409,7 +429,7 @@ class Rules:
     def _check_stored(self, process: Process, act: Act, redeemed: Redeemed, there: Entry | None) -> None:
         if not redeemed.new or redeemed.new == redeemed.spent or act.foreign:
             return
-        kept = Consent.read(there) if there is not None else None
+        kept = self._read(there) if there is not None else None
         if redeemed.absent and kept is not None and kept.turn == act.meant and kept.alarm:
             return
         if kept is None or act.meant is None or kept.turn <= act.meant:
@@ -426,9 +446,8 @@ class Rules:
                 raise Broken("5", "an access token was handed out unsaved although the stored token is about to die")
 
 
-def _turn(entry: Entry) -> tuple[str, int]:
-    consent = Consent.read(entry)
-    return consent.turn if consent is not None else ("", -1)
+def _accompanied(consent: Consent) -> bool:
+    return bool(consent.former) or consent.beside is not None
 
 
 def _written(moment: datetime) -> str:

@@ -17,8 +17,32 @@ from tests.simulation.stores import KINDS
 from tests.simulation.tokens import repeatable
 
 ROOT = Path(__file__).resolve().parents[2]
-SEEDS = {"file": 50_000, "postgres": 50_000}
-"""How many for each store; the same ones each time, so that a run can be repeated."""
+SEEDS = {
+    "file": range(40_000),
+    "postgres": range(1_000_000, 1_030_000),
+    "openbao": range(2_000_000, 2_030_000),
+    "keyvault": range(3_000_000, 3_000_500),
+}
+"""Which for each store: the same ones each time, so that a run can be repeated.
+
+Those over the official client of Key Vault take twenty times as long as the others.
+"""
+QUICK = ("file", "postgres", "openbao")
+SEEN = (
+    "conflicts",
+    "deaths between the answer and the write",
+    "deaths that left an intent",
+    "dropped",
+    "ends with a dead token",
+    "ends with a token",
+    "fails after",
+    "handed out unsaved",
+    "marked lost",
+    "marked suspended",
+    "replaced",
+    "rotated",
+)
+"""What a run must have seen, to be worth anything."""
 SOON = 1000
 
 
@@ -26,19 +50,19 @@ SOON = 1000
 def test_no_rule_is_broken_in_any_simulation(name: str, figures: Figures) -> None:
     share = float(os.environ.get("PARTNERAUTH_SIMULATION", "1"))
 
-    report = simulate(name, 0, int(SEEDS[name] * share))
+    report = simulate(name, SEEDS[name].start, int(len(SEEDS[name]) * share))
 
     for line in report.lines():
         figures(f"simulation, {name}: {line}")
     assert not report.failures, "\n".join(f"seed {one.seed}: {one.said}" for one in report.failures)
-    for what in ("deaths between the answer and the write", "conflicts", "dropped", "marked lost", "rotated"):
-        assert report.seen[what], f"nobody saw this: {what}"
+    unseen = [what for what in SEEN if not report.seen[what]]
+    assert not unseen or name == "keyvault" or share < 1, f"nobody saw this: {unseen}"
 
 
 def looked_at() -> Iterator[Report]:
     """What a few seeds show, store by store."""
     for begin in range(0, SOON, 50):
-        for name in SEEDS:
+        for name in QUICK:
             yield look_at(name, range(begin, begin + 50))
 
 

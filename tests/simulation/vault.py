@@ -82,6 +82,7 @@ def vault_token() -> str:
 def vault_client(answer: Callable[[Request], Response]) -> SecretClient:
     """The official client, which tries everything just once."""
     session = requests.Session()
+    session.trust_env = False  # no proxy is looked for
     session.mount("https://", Letters(answer))
     return SecretClient(
         CLOUD.vault(VAULT),
@@ -109,7 +110,7 @@ class VaultDoor(KeyVaultStore):
     def fingerprint(self, value: Hidden) -> str:
         return fingerprint(value)
 
-    def lock(self, name: str) -> SimulatedLock:  # type: ignore[override]
+    def lock(self, name: str) -> Any:
         return SimulatedLock(self._disk, self._process, name)
 
 
@@ -126,7 +127,7 @@ class VaultDisk(Disk):
         return self._place.world.vaults[VAULT].secrets
 
     @property
-    def entries(self) -> dict[str, Entry]:
+    def entries(self) -> dict[str, Entry]:  # a field there, and seen anew each time here
         """What counts of each secret: of our enabled versions the greatest; what another tool put on top of it."""
         found = {}
         for name, secret in self.secrets.items():
@@ -142,6 +143,7 @@ class VaultDisk(Disk):
         """They are the vault's."""
 
     def put(self, name: str, entry: Entry) -> None:
+        """What another tool does."""
         now = self._place.clock.now()
         secret = self.secrets.setdefault(name, VaultSecret(name))
         if secret.deleted is None:

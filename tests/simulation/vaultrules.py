@@ -30,10 +30,11 @@ class Watcher:
         self._rules = rules
         self._place = place
         self.strict = True
+        self._forgotten: set[str] = set()
 
     def handle(self, process: Process, request: Request) -> Response:
         """The vault's answer, after what it changed was looked at. Raises `Broken`."""
-        before = self._seen() if request.method != "GET" else {}
+        before, deleted = (self._seen(), self._deleted()) if request.method != "GET" else ({}, set())
         response = self._place.emulator.handle(request)
         if request.method == "GET" or not response.ok:
             return response
@@ -45,21 +46,25 @@ class Watcher:
                 old = before.get(name, {}).get(identity)
                 if old is None:
                     self._added(process, act, name, version, before.get(name, {}))
-                elif old != version:
-                    self._changed(process, act, name, old, version)
-        gone = [name for name in before if name not in after]
+                elif old != version or (request.method == "PATCH" and identity in request.path):
+                    self._changed(act, name, old, version)
+        gone = self._deleted() - deleted
         if gone and act.kind != "forget":
             raise Broken("8", "a secret was deleted although nobody forgets it")
-        if gone:
+        for name in gone:
+            self._forgotten |= before[name].keys()
             self._rules.strangers(act.tenant)
         return response
+
+    def _deleted(self) -> set[str]:
+        secrets: dict[str, VaultSecret] = self._place.world.vaults[VAULT].secrets
+        return {name for name, secret in secrets.items() if secret.deleted is not None}
 
     def _seen(self) -> dict[str, dict[str, tuple[Entry, bool]]]:
         secrets: dict[str, VaultSecret] = self._place.world.vaults[VAULT].secrets
         return {
             name: {version.id: (_entry(name, version), version.enabled) for version in secret.versions}
             for name, secret in secrets.items()
-            if secret.deleted is None
         }
 
     def _added(
@@ -91,22 +96,26 @@ class Watcher:
         else:
             process.counts["kept"] += 1
 
-    def _changed(self, process: Process, act: Act, name: str, old: tuple[Entry, bool], new: tuple[Entry, bool]) -> None:
+    def _changed(self, act: Act, name: str, old: tuple[Entry, bool], new: tuple[Entry, bool]) -> None:
         """A version was disabled, or what its tags say was changed."""
         if old[1] and not new[1]:
             self._disabled(act, name, new[0])
         first, second = Consent.read(old[0]), Consent.read(new[0])
-        if first is not None and second is not None and old[0].tags != new[0].tags:
+        if first is not None and second is not None and new[1]:
             if first.turn != second.turn:
                 raise Broken("6", "a mark changed a version's place")
             self._rules.tagged(act, first, second, strict=self.strict)
-        del process
 
     def _disabled(self, act: Act, name: str, entry: Entry) -> None:
         if act.kind == "forget":
             self._rules.strangers(act.tenant)
             return
+        if entry.version in self._forgotten:
+            return
         secret = self._place.world.vaults[VAULT].secrets[name]
+        later = secret.versions[[one.id for one in secret.versions].index(entry.version) :]
+        if any(one.content_type != CONTENT_TYPE for one in later):
+            return  # another tool wrote over it
         ours = [one for one in secret.versions if one.enabled and one.content_type == CONTENT_TYPE]
         if entry.tags.get("format") and not any(rank(one.tags or {}) >= rank(entry.tags) for one in ours):
             raise Broken("6", "the version that counts was disabled")

@@ -229,6 +229,39 @@ def test_a_disabled_entry_is_not_there(store: KeyVaultStore, desk: Desk) -> None
     assert store.write(NAME, NEW, TAGS, None).value == NEW
 
 
+def test_what_was_forgotten_meanwhile_is_not_brought_back_by_a_write_over_it(store: KeyVaultStore, desk: Desk) -> None:
+    written = store.write(NAME, OLD, TAGS, None)
+
+    def forgetting(request: Request) -> Response | None:
+        if request.method == "PUT":
+            desk.instead = lambda asked: None
+            store.forget(NAME)
+        return None
+
+    desk.instead = forgetting
+    with pytest.raises(StoreConflict):
+        store.write(NAME, NEW, TAGS, written.version)
+
+    assert store.read(NAME) is None
+    assert not any(version.enabled for version in desk.versions(NAME))
+
+
+def test_what_lay_below_another_tools_version_counts_no_more(store: KeyVaultStore, desk: Desk) -> None:
+    """Whatever its tags say: else it would be raised again over the one that was written after the other tool."""
+    store.write(NAME, OLD, {**TAGS, "epoch": "9", "generation": "9"}, None)
+    desk.add(NAME, "theirs")
+    found = store.read(NAME)
+    assert found
+
+    store.write(NAME, NEW, {**TAGS, "epoch": "1", "generation": "0"}, found.version)
+    store.mend(NAME)
+
+    there = store.read(NAME)
+    assert there
+    assert there.value == NEW
+    assert [version.enabled for version in desk.versions(NAME)] == [False, False, True]
+
+
 def test_a_deleted_secret_is_recovered_and_its_old_values_are_disabled(
     store: KeyVaultStore, vault_client: SecretClient, desk: Desk, pauses: list[float]
 ) -> None:

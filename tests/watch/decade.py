@@ -35,7 +35,7 @@ YEARS = 10
 LENGTH = YEARS * 365.25 * DAY
 IDLE = IDLE_LIFETIME.total_seconds()
 LOST_ANSWERS = 0.03
-QUIET = 1.5 * DAY
+QUIET = 2.5 * DAY
 """While nothing fails, the simulated watch looks so often only."""
 
 Span = tuple[float, float]
@@ -97,7 +97,7 @@ def could_have_been_kept(down: Times, obtained: float) -> Span | None:
 
 def looks(left: float) -> float:
     """How often the simulated watch looks while something fails: the real one does so four times an hour."""
-    return min(max(left / (2 * CHANCES), HURRY.total_seconds()), DAY / 4)
+    return min(max(left / (2 * CHANCES), HURRY.total_seconds()), DAY / 2)
 
 
 def often(chance: random.Random, a_year: float, shortest: float, longest: float) -> Iterator[Span]:

@@ -141,7 +141,7 @@ def test_any_text_is_escaped_and_comes_back(text: str) -> None:
     assert read(escaped(text)) == wanted.encode("utf-8", "replace").decode()
 
 
-@given(st.text(st.characters(exclude_categories=["Cc", "Cs"])))
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=20, max_size=300))
 def test_any_line_is_folded_and_comes_back(text: str) -> None:
     lines = folded(text)
 

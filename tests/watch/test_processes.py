@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -110,6 +111,7 @@ def test_killed_it_comes_up_again_and_tells_nothing_twice(
     found = place.emulator.world.person(ADMIN_AGENT)
     assert found is not None
     found[1].valid_from = place.emulator.world.now()
+    away.settings["desk_url"] = "https://desk.example/"
     away.variables["PARTNERAUTH_ALARM_WEBHOOK_KEY"] = canary("webhook key", awkward=False)
     with serve(hook, place.server.ca.parent) as receiver:
         away.variables["PARTNERAUTH_ALARM_WEBHOOK"] = f"{receiver.url}/{canary('hook', awkward=False)}"
@@ -120,7 +122,7 @@ def test_killed_it_comes_up_again_and_tells_nothing_twice(
         assert len(heard) == 1
         facts = heard[0].value()
         assert (facts["cause"], facts["code"], facts["tenant"]) == ("lost", "50173", TENANT)
-        assert facts["consent"].startswith("partnerauth consent --tenant")
+        assert facts["consent"].startswith("https://desk.example/invite/"), "a fresh invitation"
 
         found[1].valid_from = None
         away.consent()
@@ -141,6 +143,43 @@ def test_once_ends_with_the_code_that_says_who_must_act(away: Shell, place: Plac
     assert away.run("watch", "--once").code == 3, "as long as it is so"
     outcome = away.run("renew", "--due", "--json")
     assert (outcome.code, outcome.value[0]["state"]) == (3, "lost")
+
+
+def test_a_service_that_does_not_answer_does_not_hold_it_up(away: Shell, place: Place) -> None:
+    """The renewal is in the middle of a request that nobody answers."""
+    place.emulator.journal.clear()
+    place.emulator.faults.add(service="entra", path="/*/oauth2/token", delay=25.0)
+    try:
+        with watching(away) as process:
+            until(process, "started")
+            begun = time.monotonic()
+            time.sleep(1.0)  # there is nothing to see from outside
+            process.terminate()
+            process.communicate(timeout=SECONDS)
+        assert process.returncode == 0
+        assert time.monotonic() - begun < 20
+    finally:
+        place.emulator.faults.clear()
+
+
+def test_with_another_secret_it_begins_anew(away: Shell, place: Place, canary: Canary, tmp_path: Path) -> None:
+    """The same process: whoever watches it sees no end."""
+    file = away.home / "secret"
+    file.write_text("not the secret")
+    canary.allowed(file)
+    away.settings |= {"client_secret": "", "client_secret_file": str(file)}
+    with watching(away) as process:
+        said = until(process, "round")
+        assert "suspended" in [event.get("cause") for event in said]
+        file.write_text(place.secret)
+        later(place, 1)
+        process.send_signal(signal.SIGHUP)
+        again = until(process, "renewed")
+        process.terminate()
+        process.communicate(timeout=SECONDS)
+
+    assert again[0]["event"] == "started"
+    assert process.returncode == 0
 
 
 def test_several_sweeps_at_a_time_renew_each_consent_once(away: Shell, place: Place) -> None:

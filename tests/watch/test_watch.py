@@ -352,6 +352,13 @@ def test_a_fault_of_our_own_is_told_and_survived(fleet: Fleet) -> None:
     assert names(events)[-1] == "stopped"
 
 
+def test_where_its_settings_have_changed_it_ends_to_begin_anew(fleet: Fleet) -> None:
+    events: list[Event] = []
+
+    assert fleet.watch(changed=lambda: len(names(events)) >= 1, events=events).stay()
+    assert names(events) == ["started", "changed", "stopped"]
+
+
 def test_somebody_elsewhere_hears_hourly_that_the_watch_lives(fleet: Fleet) -> None:
     """Who does not hear it any more alarms: a watch that is dead cannot."""
     beats: list[int] = []

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import click
 
 from partnerauth import __version__
+from partnerauth.cli.group import Group
 from partnerauth.errors import PartnerAuthError
 
 COMMANDS = {
@@ -27,25 +27,8 @@ COMMANDS = {
 }
 
 
-class Root(click.Group):
-    """A group whose commands are loaded by name, so that `--help` loads nothing heavy."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order of a first day's work."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name."""
-        if cmd_name not in COMMANDS:
-            return None
-        module = import_module(f"partnerauth.cli.{COMMANDS[cmd_name][0]}")
-        found: click.Command = getattr(module, cmd_name)
-        return found
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Names and what they do, without loading them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+class Root(Group):
+    """The command itself: every failure ends here."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run, and turn every failure into its message, its hint and its exit code; nobody sees a traceback."""
@@ -69,7 +52,9 @@ class Root(click.Group):
             raise SystemExit(0) from None
 
 
-@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Root, loads=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, message="%(version)s")
 @click.option("-v", "--verbose", is_flag=True, help="Say on standard error what is going on; never a secret.")
 def command(verbose: bool) -> None:

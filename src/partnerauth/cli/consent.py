@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import click
 from click.core import ParameterSource
 
+from partnerauth.cli.group import Group
 from partnerauth.cli.options import as_json, with_settings
 from partnerauth.cli.output import printable
 from partnerauth.errors import MfaMissing, Misconfigured, SignInCancelled
@@ -32,27 +32,12 @@ COMMANDS = {
 }
 
 
-class Group(click.Group):
-    """A group whose commands are loaded by name; without one it is itself a command."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name."""
-        if cmd_name not in COMMANDS:
-            return None
-        found: click.Command = getattr(import_module(f"partnerauth.cli.{COMMANDS[cmd_name][0]}"), cmd_name)
-        return found
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Names and what they do, without loading them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-
-@click.group(cls=Group, invoke_without_command=True, short_help="Get a consent from a person with MFA, and keep it.")
+@click.group(
+    cls=Group,
+    loads=COMMANDS,
+    invoke_without_command=True,
+    short_help="Get a consent from a person with MFA, and keep it.",
+)
 @click.option("--paste", is_flag=True, help="No local web server: paste the address the browser ends at.")
 @click.option("--no-browser", is_flag=True, help="Print the link instead of opening it.")
 @click.option("--device", is_flag=True, help="Sign in on another device with a code; many tenants block this.")

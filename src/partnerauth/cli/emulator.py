@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from partnerauth.cli.emulated import with_world
+from partnerauth.cli.group import Group
 from partnerauth.cli.options import as_json
 
 if TYPE_CHECKING:
@@ -25,27 +25,9 @@ COMMANDS = {
 }
 
 
-class Group(click.Group):
-    """A group whose commands are loaded by name."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name."""
-        if cmd_name not in COMMANDS:
-            return None
-        found: click.Command = getattr(import_module(f"partnerauth.cli.{COMMANDS[cmd_name][0]}"), cmd_name)
-        return found
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Names and what they do, without loading them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-
-@click.group(cls=Group, invoke_without_command=True, short_help="The Partner Center world in one local process.")
+@click.group(
+    cls=Group, loads=COMMANDS, invoke_without_command=True, short_help="The Partner Center world in one local process."
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0 takes a free one.")
 @click.option("--host", default="localhost", show_default=True, help="The address to listen on.")
 @click.option("--key-file", metavar="PATH", help="Whose content others must show to control this world.")

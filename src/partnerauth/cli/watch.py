@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from partnerauth.cli.options import ALWAYS, as_json, with_settings
+from partnerauth.errors import StoreFailed
 
 if TYPE_CHECKING:
     from partnerauth.config import Settings
     from partnerauth.watch.units import Unit
     from partnerauth.watch.watch import Event
+
+GRACE = 3.0
+"""So many seconds a request may go on once the watch was told to stop."""
 
 
 @click.group(invoke_without_command=True, short_help="Stay up: renew what is due, tell who must act.")
@@ -23,7 +29,8 @@ if TYPE_CHECKING:
 def watch(settings: Settings, once: bool, json_: bool) -> None:
     """Stay up: renew consents by the plan, and tell by webhook, mail or command who must act.
 
-    It ends at SIGTERM. With --json each event is one line.
+    It ends at SIGTERM, and begins anew at SIGHUP or where a file of its settings has changed. With --json each event
+    is one line.
     """
     context = click.get_current_context()
     context.obj = settings
@@ -33,15 +40,29 @@ def watch(settings: Settings, once: bool, json_: bool) -> None:
     from partnerauth.cli.watched import watch_of
     from partnerauth.watch.health import Health
     from partnerauth.watch.sweep import Stopped
+    from partnerauth.watch.watch import STORE_PAUSE, Event
 
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+        signal.signal(number, lambda *_: _stop(stopping))
     say = _line if json_ else _sentence
+    if hasattr(signal, "SIGHUP") and not once:
+        signal.signal(signal.SIGHUP, lambda *_: _begin_anew())
     health = Health.of(settings.env, settings.get("watch_health_file"))
-    watching = watch_of(settings, stopping, say, health, once=once)
+    watching = None
+    while watching is None:
+        try:
+            watching = watch_of(settings, stopping, say, health, once=once)
+        except StoreFailed as failure:
+            if once:
+                raise
+            # A credential lies there too, say: the store may come up after this does.
+            say(Event("store", settings.clock.now(), {"error": failure.message, "hint": failure.hint}))
+            if stopping.wait(STORE_PAUSE):
+                return
     if not once:
-        watching.stay()
+        if watching.stay():
+            _begin_anew()
         return
     try:
         done = watching.round()
@@ -51,6 +72,19 @@ def watch(settings: Settings, once: bool, json_: bool) -> None:
 
     lost = [3 for consent in done.consents if consent.state is State.LOST]
     raise SystemExit(worst([*done.codes, *lost]))
+
+
+def _stop(stopping: threading.Event) -> None:
+    """Stop; and where somebody else's answer does not come, without it: a renewal cut short costs nothing."""
+    stopping.set()
+    last = threading.Timer(GRACE, os._exit, (0,))
+    last.daemon = True
+    last.start()
+
+
+def _begin_anew() -> NoReturn:
+    """The same process with the settings as they are now: a new secret, say."""
+    os.execv(sys.executable, [sys.executable, "-m", "partnerauth", *sys.argv[1:]])  # noqa: S606
 
 
 @watch.command(short_help="Print the files by which a system runs the watch.")
@@ -107,9 +141,7 @@ def _unit(settings: Settings, kind: str, image: str) -> Unit:
     """What the file says: the settings that a service would not find by itself."""
     import getpass
     import hashlib
-    import os
     import shutil
-    import sys
 
     from partnerauth.config import PREFIX
     from partnerauth.watch.units import Unit

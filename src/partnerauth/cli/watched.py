@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from partnerauth.config import Settings, data_directory
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from partnerauth.watch.watch import Event, Round, Watch
 
 log = logging.getLogger("partnerauth.watch")
+
+FILES = ("certificate", "ca", "alarm_ca")
+"""Settings that are paths, besides those that end in `_file`."""
 
 
 def plan_of(settings: Settings) -> Plan:
@@ -98,16 +102,53 @@ def watch_of(
         say,
         settings.credential_ends,
         _heartbeat(settings, door, pause),
-        health,
-        settings.first_consent(),
+        health=health,
+        changed=stamps_of(settings),
+        first=settings.first_consent(),
         store_patience=0 if once else STORE_PATIENCE,
         stopping=stopping,
     )
 
 
+def stamps_of(settings: Settings) -> Callable[[], bool]:
+    """Says whether a file that the settings come from or name, or a credential, has changed since now."""
+    from partnerauth.config import FILE, configuration_directory
+
+    named = [value for name, value in settings.values.items() if name.endswith("_file") or name in FILES]
+    skipped = {settings.get("watch_health_file"), settings.get("watch_state_file")}
+    paths = [Path(path).expanduser() for path in named if path not in skipped]
+    paths += [configuration_directory(settings.env) / FILE, Path.cwd() / FILE]
+
+    def stamps() -> list[object]:
+        found: list[object] = []
+        for path in paths:
+            try:
+                facts = path.stat()
+                found.append((facts.st_mtime_ns, facts.st_size))
+            except OSError:
+                found.append(None)
+        return found
+
+    def credentials() -> object:
+        try:
+            return [(one.kind, one.key_id, one.ends) for one in settings.credential_ends()]
+        except PartnerAuthError:
+            return None
+
+    before, known = stamps(), credentials()
+
+    def changed() -> bool:
+        now = credentials()
+        return stamps() != before or (now is not None and known is not None and now != known)
+
+    return changed
+
+
 def channels_of(settings: Settings) -> list[Channel]:
-    """The ways to tell somebody that are set up. Raises `Misconfigured` for one that cannot be used."""
-    channels: list[Channel] = []
+    """The ways to tell somebody that are set up, and the log. Raises `Misconfigured` for one that cannot be used."""
+    from partnerauth.watch.teller import Log
+
+    channels: list[Channel] = [Log()]
     if address := settings.secret("alarm_webhook"):
         from partnerauth.watch.webhook import Webhook
 

@@ -76,10 +76,9 @@ class KeyVaultStore:
         name = proper(name)
         _fits(tags)
         there = self._expect(name, expected)
-        added, recovered = self._add(name, value, tags, expected)
-        if recovered:
-            self._disable_all(name, but=added)
-        rivals = [] if recovered else self._rivals(name, there)
+        added, forgotten = self._add(name, value, tags, expected)
+        found = self._enabled(name)
+        rivals = [one for one in self._rivals(found, there) if one.version not in forgotten]
         counts = max((_standing(one) for one in rivals), default=None)
         if counts is not None and counts > (rank(tags), added):
             self._raise(name, counts[1])
@@ -94,7 +93,12 @@ class KeyVaultStore:
             entry = self.read(name)
         if entry is None or _id(entry.version) != added:
             raise conflict(name)
-        for version in {*([_id(there.version)] if there else ()), *(str(one.version) for one in rivals)} - {added}:
+        over = {*forgotten, *(str(one.version) for one in rivals)}
+        if there is not None:
+            over.add(_id(there.version))
+            if rank(there.tags) == rank({}):  # what lay below another tool's version does not count any more
+                over |= {str(one.version) for one in found if one.content_type == CONTENT_TYPE}
+        for version in over - {added}:
             self._disable(name, version)
         return entry
 
@@ -170,9 +174,9 @@ class KeyVaultStore:
 
     def _add(
         self, name: str, value: Hidden, tags: Mapping[str, str], expected: str | None, *, enabled: bool = True
-    ) -> tuple[str, bool]:
-        """The id of the version added, and whether the secret had to be recovered."""
-        recovered = False
+    ) -> tuple[str, frozenset[str]]:
+        """The id of the version added, and the enabled ones of a secret that was deleted and had to be recovered."""
+        forgotten: frozenset[str] = frozenset()
         for pause in PAUSES:
             if pause:
                 self._pause(pause)
@@ -183,12 +187,15 @@ class KeyVaultStore:
                     )
                 )
             except StoreConflict as failure:
+                if failure.code == DELETED and expected is not None:
+                    raise conflict(name) from None  # forgotten since it was read
                 if failure.code == DELETED:
-                    recovered = self._recover(name) or recovered
+                    self._recover(name)
+                    forgotten = frozenset(str(one.version) for one in self._enabled(name))
                 elif failure.code not in IN_PASSING and name != PROBE:
                     self._expect(name, expected)
             else:
-                return str(added.properties.version), recovered
+                return str(added.properties.version), forgotten
         raise StoreUnwritable(
             f"{self.id} keeps refusing to write '{name}': it is being deleted, recovered or written by somebody else",
             hint="Wait a minute, then try again; look for other programs that write the same secret.",
@@ -202,9 +209,8 @@ class KeyVaultStore:
             return []
         return [one for one in found if one.enabled is not False]
 
-    def _rivals(self, name: str, there: Entry | None) -> Sequence[SecretProperties]:
+    def _rivals(self, found: Sequence[SecretProperties], there: Entry | None) -> Sequence[SecretProperties]:
         """Our versions that count for more than the one that lay there; after another tool's, only what came later."""
-        found = self._enabled(name)
         ours = [one for one in found if one.content_type == CONTENT_TYPE]
         if there is None:
             return ours
@@ -222,24 +228,22 @@ class KeyVaultStore:
         if (found.value, rank(found.tags)) != (there.value, rank(there.tags)):
             self._add(name, found.value, found.tags, there.version)
 
-    def _recover(self, name: str) -> bool:
+    def _recover(self, name: str) -> None:
         try:
             self._ask(lambda: self._client.begin_recover_deleted_secret(name))
         except StoreFailed as failure:
             if failure.status not in {404, 409}:
                 raise
-            return False
-        return True
 
-    def _disable_all(self, name: str, but: str = "") -> bool:
-        """Whether no version but `but` is enabled any more."""
+    def _disable_all(self, name: str) -> bool:
+        """Whether no version is enabled any more."""
         try:
             found = self._ask(lambda: list(self._client.list_properties_of_secret_versions(name)))
             versions = [str(one.version) for one in found if one.enabled is not False]
         except StoreFailed:
-            current = None if but else self.read(name)
+            current = self.read(name)
             versions = [_id(current.version)] if current else []
-        done = [self._disable(name, version) for version in versions if version != but]
+        done = [self._disable(name, version) for version in versions]
         return all(done)
 
     def _disable(self, name: str, version: str) -> bool:

@@ -41,13 +41,15 @@ class Health:
 
     def round(self, facts: Mapping[str, object], status: str) -> None:
         """A round is over: the file is written anew."""
+        if self.file:
+            self._write(msgspec.json.encode(facts) + b"\n")
         self.alive(status)
-        if not self.file:
-            return
+
+    def _write(self, content: bytes) -> None:
         draft = draft_of(self.file)
         try:
             with os.fdopen(new_file(draft), "wb") as file:
-                file.write(msgspec.json.encode(facts) + b"\n")
+                file.write(content)
             os.replace(draft, self.file)
         except OSError:
             return  # who looks at the file sees that it is old

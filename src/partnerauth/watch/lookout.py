@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from partnerauth.consent.consent import Consent, State
 from partnerauth.consent.plan import Plan, Why
 from partnerauth.errors import PartnerAuthError
-from partnerauth.oauth.credential_end import CredentialEnd
+from partnerauth.oauth.credential_end import CredentialEnd, last_end
 from partnerauth.oauth.refusals import REFUSALS, Actor, Refusal
 from partnerauth.watch.alarm import Alarm, Cause
 
@@ -95,10 +95,10 @@ class Lookout:
     def over_credentials(
         self, application: str, credentials: Sequence[CredentialEnd], now: datetime
     ) -> Iterator[Alarm]:
-        """What ends without another that lives on: the last of them counts, as far as ends are known."""
-        known = [(one.ends, one.name) for one in credentials if one.ends is not None]
-        ends, name = max(known, default=(None, ""))
+        """What ends without another that lives on, or may: the last of them counts, where all ends are known."""
+        ends = last_end(credentials)
         if ends is not None and ends - now <= self.before_a_credentials_end:
+            name = next(one.name for one in credentials if one.ends == ends)
             verb = "ended" if ends <= now else "ends"
             yield Alarm(
                 Cause.CREDENTIAL,

@@ -28,6 +28,17 @@ class Channel(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Log:
+    """The watch's own events: whoever reads them is told too, but gets no link."""
+
+    name: str = "log"
+
+    def tell(self, notice: Notice) -> Flow[None]:
+        """Nothing more: what is told becomes an event anyway."""
+        yield from ()
+
+
+@dataclass(frozen=True, slots=True)
 class Telling:
     """One notice by one channel, and why it failed, if it did."""
 
@@ -71,7 +82,8 @@ class Teller:
     def _one(self, told: Told, name: str, record: Record, now: datetime) -> Telling:
         way = next((way for way in self.channels if way.name == name.partition(" ")[0]), None)
         alarm = record.alarm
-        link = self.link(alarm) if alarm.consentable and not record.over and way is not None else Hidden("")
+        linked = alarm.consentable and not record.over and not isinstance(way, Log | None)
+        link = self.link(alarm) if linked else Hidden("")
         notice = Notice(alarm, now, record.since, self.application, self.cloud, record.told, record.over, link)
         error: PartnerAuthError | None = None
         try:

@@ -54,6 +54,7 @@ def systemd(unit: Unit) -> str:
         "[Service]",
         "Type=notify",
         f"ExecStart={' '.join(_systemd(word).replace('$', '$$') for word in (*unit.program, 'watch', '--json'))}",
+        "ExecReload=/bin/kill -HUP $MAINPID",
         *([f"User={unit.account}"] if unit.account else []),
         *(f"Environment={_systemd(f'{name}={value}', always=True)}" for name, value in unit.variables.items()),
     ]

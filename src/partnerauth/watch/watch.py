@@ -85,7 +85,7 @@ class Watch:
     """A watch over all consents of a book (`sweep.user.book`).
 
     `pause` waits for so many seconds and raises `Stopped` when it is to stop; `heartbeat` tells somebody elsewhere, who
-    misses it when it does not come, that the watch goes on.
+    misses it when it does not come, that the watch goes on. `changed` says whether what it was made from has changed.
     """
 
     sweep: Sweep
@@ -97,6 +97,7 @@ class Watch:
     say: Callable[[Event], None] = lambda event: None
     credentials: Callable[[], Sequence[CredentialEnd]] = tuple
     heartbeat: Callable[[Round], None] | None = None
+    changed: Callable[[], bool] = lambda: False
     health: Health = field(default_factory=Health)
     first: FirstConsent | None = None
     """Judges what sign-ins left unjudged."""
@@ -109,18 +110,25 @@ class Watch:
         self._store_failing: float | None = None
         self._beaten: float | None = None
 
-    def stay(self) -> None:
-        """Go on until told to stop. Raises nothing that may happen."""
+    def stay(self) -> bool:
+        """Go on until told to stop, or until the settings have changed; says whether they have.
+
+        Raises nothing that may happen.
+        """
         self._say("started", longest_pause=self.longest_pause)
         self.health.ready()
         try:
             while not self.stopping.is_set():
                 self._wait(self._surviving())
+                if self.changed():
+                    self._say("changed")
+                    return True
         except Stopped:
             pass
         finally:
             self.health.stopping()
             self._say("stopped")
+        return False
 
     def round(self) -> Round:
         """Look at everything once: renew, tell, and say how long to wait. Raises `Stopped`."""
