@@ -75,6 +75,13 @@ class TestMarked:
         assert partnerauth_emulator.world.seed == 7
 
 
+@pytest.mark.partnerauth(world="worlds/china.toml")
+def test_a_partner_in_a_national_cloud(partnerauth_emulator):
+    token = partnerauth_emulator.session.token(source(partnerauth_emulator), Api.GRAPH)
+    assert token.resource == "https://microsoftgraph.chinacloudapi.cn"
+    partnerauth_emulator.journal.assert_asked(1, service="login.partner.microsoftonline.cn")
+
+
 @pytest.mark.partnerauth(world="worlds/small.toml")
 def test_a_world_file(partnerauth_emulator):
     assert partnerauth_emulator.world.tenants[TENANT].name == "Smaller"
@@ -109,10 +116,13 @@ def test_a_world_in_process(suite: pytest.Pytester) -> None:
     suite.mkdir("worlds").joinpath("small.toml").write_text(
         'extends = "contoso"\n[[tenants]]\nid = "aaaabbbb-0000-cccc-1111-dddd2222eeee"\nname = "Smaller"\n'
     )
+    suite.path.joinpath("worlds", "china.toml").write_text(
+        'extends = "contoso"\n[[tenants]]\nid = "aaaabbbb-0000-cccc-1111-dddd2222eeee"\ncloud = "china"\n'
+    )
     suite.makepyfile(IN_PROCESS)
 
     # In a process of its own: what is imported in this one and then forgotten again, cryptography takes badly.
-    suite.runpytest_subprocess().assert_outcomes(passed=8)
+    suite.runpytest_subprocess().assert_outcomes(passed=9)
 
 
 SERVED = """

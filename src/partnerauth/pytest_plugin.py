@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,9 +82,15 @@ class Emulation:
 
     @property
     def cloud(self) -> Cloud:
-        """The cloud whose addresses lead to this emulator, wherever it is now: in process, or served."""
-        from partnerauth.cloud import emulated
+        """The cloud whose addresses lead to this emulator, wherever it is now: in process, or served.
 
+        Where the partner lives in a national cloud it is that one, by its real names, which lead here in process only.
+        """
+        from partnerauth.cloud import GLOBAL, emulated
+
+        real = self.world.cloud_of(self.world.partner().id)
+        if real is not GLOBAL:
+            return replace(real, impersonated=True)
         return emulated(self._served.url if self._served else ORIGIN)
 
     @property

@@ -1,4 +1,4 @@
-"""National clouds under their real names: what our own client and MSAL do there, over TLS, with nothing switched."""
+"""National clouds under their real names: what our own client and those of Microsoft do there, over TLS."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ from partnerauth.emulator import default
 from tests.clients.conftest import WORLD, run_in_emulator
 from tests.needs import could_not_run
 
-FLOWS = {"main_job", "key_vault", "itself", "wrong_cloud", "msal_discovered", "msal_code", "alias"}
+FLOWS = {"main_job", "key_vault", "itself", "wrong_cloud", "msal_discovered", "msal_code", "azure_identity", "alias"}
 
 
 def ending(folder: Path, cloud: str, *ways: str) -> dict[str, str]:
