@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from partnerauth.cloud import DOMAIN, GLOBAL, GUID, SHARED_TENANTS, Cloud
+from partnerauth.cloud import DOMAIN, GUID, SHARED_TENANTS, Cloud
 from partnerauth.emulator.clouds import WORDS
 from partnerauth.emulator.entra.ledger import Authentication, people
 from partnerauth.emulator.entra.refuse import Denied, shown
@@ -27,7 +27,7 @@ class Place:
 
     segment: str
     tenant: Tenant | None
-    cloud: Cloud = GLOBAL
+    cloud: Cloud
 
     @property
     def name(self) -> str:
