@@ -75,9 +75,31 @@ class TestMarked:
         assert partnerauth_emulator.world.seed == 7
 
 
+@pytest.mark.partnerauth(world="worlds/china.toml")
+def test_a_partner_in_a_national_cloud(partnerauth_emulator):
+    token = partnerauth_emulator.session.token(source(partnerauth_emulator), Api.GRAPH)
+    assert token.resource == "https://microsoftgraph.chinacloudapi.cn"
+    partnerauth_emulator.journal.assert_asked(1, service="login.partner.microsoftonline.cn")
+
+
 @pytest.mark.partnerauth(world="worlds/small.toml")
 def test_a_world_file(partnerauth_emulator):
     assert partnerauth_emulator.world.tenants[TENANT].name == "Smaller"
+
+
+def test_a_fork_is_a_fixture_of_its_own(partnerauth_emulator):
+    fork = partnerauth_emulator.fork()
+    fork.clock.advance(timedelta(days=90))
+    fork.session.token(source(fork), Api.GRAPH)
+    fork.journal.assert_asked(1, grant_type="client_credentials")
+    partnerauth_emulator.journal.assert_asked(0)
+    assert fork.clock.now() - partnerauth_emulator.clock.now() > timedelta(days=89)
+    barrier = fork.barriers.add()
+    from partnerauth.messages import Request
+    import threading
+    request = Request("GET", "https://localhost/contoso.com/.well-known/openid-configuration")
+    threading.Thread(target=fork.handle, args=(request,), daemon=True).start()
+    barrier.wait(1)
 
 
 def test_a_held_request_does_not_hold_the_run(partnerauth_emulator):
@@ -94,10 +116,13 @@ def test_a_world_in_process(suite: pytest.Pytester) -> None:
     suite.mkdir("worlds").joinpath("small.toml").write_text(
         'extends = "contoso"\n[[tenants]]\nid = "aaaabbbb-0000-cccc-1111-dddd2222eeee"\nname = "Smaller"\n'
     )
+    suite.path.joinpath("worlds", "china.toml").write_text(
+        'extends = "contoso"\n[[tenants]]\nid = "aaaabbbb-0000-cccc-1111-dddd2222eeee"\ncloud = "china"\n'
+    )
     suite.makepyfile(IN_PROCESS)
 
     # In a process of its own: what is imported in this one and then forgotten again, cryptography takes badly.
-    suite.runpytest_subprocess().assert_outcomes(passed=7)
+    suite.runpytest_subprocess().assert_outcomes(passed=9)
 
 
 SERVED = """
@@ -123,6 +148,11 @@ def test_a_program(partnerauth_emulator):
     assert partnerauth_emulator.served is partnerauth_emulator.served
 
 
+def test_a_fork_has_an_address_of_its_own(partnerauth_emulator):
+    fork = partnerauth_emulator.fork()
+    assert fork.served.url != partnerauth_emulator.served.url
+
+
 def test_another_world(partnerauth_emulator):
     import urllib.request, ssl
     context = ssl.create_default_context(cafile=partnerauth_emulator.served.ca)
@@ -135,7 +165,7 @@ def test_another_world(partnerauth_emulator):
 def test_a_world_over_tls(suite: pytest.Pytester) -> None:
     suite.makepyfile(SERVED)
 
-    suite.runpytest_subprocess().assert_outcomes(passed=2)
+    suite.runpytest_subprocess().assert_outcomes(passed=3)
 
 
 WRONG = ("'today'", "polices='today'", "policies='tomorrow'", "world='small.toml', seed=1")

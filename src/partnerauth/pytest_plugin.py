@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,8 +66,9 @@ class Served:
 class Emulation:
     """The emulator of one test: in this process, and at an address as soon as `served` is asked for."""
 
-    def __init__(self, emulator: Emulator, serve: Callable[[], Served]) -> None:
+    def __init__(self, emulator: Emulator, serve: Callable[[Emulator], Served]) -> None:
         self.emulator = emulator
+        self._forks: list[Emulation] = []
         self._serve = serve
         self._served: Served | None = None
         self._session: Session | None = None
@@ -75,14 +77,20 @@ class Emulation:
     def served(self) -> Served:
         """The same world over TLS, for programs and libraries that are not handed a transport; until the test ends."""
         if self._served is None:
-            self._served = self._serve()
+            self._served = self._serve(self.emulator)
         return self._served
 
     @property
     def cloud(self) -> Cloud:
-        """The cloud whose addresses lead to this emulator, wherever it is now: in process, or served."""
-        from partnerauth.cloud import emulated
+        """The cloud whose addresses lead to this emulator, wherever it is now: in process, or served.
 
+        Where the partner lives in a national cloud it is that one, by its real names, which lead here in process only.
+        """
+        from partnerauth.cloud import GLOBAL, emulated
+
+        real = self.world.cloud_of(self.world.partner().id)
+        if real is not GLOBAL:
+            return replace(real, impersonated=True)
         return emulated(self._served.url if self._served else ORIGIN)
 
     @property
@@ -123,8 +131,17 @@ class Emulation:
         """The emulator as a transport. Raises as `Emulator.handle` does."""
         return self.emulator.handle(request)
 
+    def fork(self) -> Emulation:
+        """A second world, equal to this one as it is now, with all that the fixture has; until the test ends."""
+        from partnerauth.emulator.emulator import Emulator
+
+        self._forks.append(Emulation(Emulator(self.world.fork()), self._serve))
+        return self._forks[-1]
+
     def close(self) -> None:
-        """Let go on who is held, and end the session."""
+        """Let go on who is held, and end the session; in the forks too."""
+        for fork in self._forks:
+            fork.close()
         self.emulator.barriers.clear()
         if self._session is not None:
             self._session.close()
@@ -149,7 +166,7 @@ def partnerauth_emulator(request: pytest.FixtureRequest) -> Iterator[Emulation]:
     emulator = Emulator(_world(request))
     with ExitStack() as running:
 
-        def serve() -> Served:
+        def serve(emulator: Emulator) -> Served:
             from partnerauth.serving.emulated import serve_emulator
 
             directory: Path = request.getfixturevalue("partnerauth_directory")

@@ -60,6 +60,20 @@ def test_the_clock(run: Run) -> None:
     assert "expected" in run("clock", "--set", "soon", fails=True).output
 
 
+def test_forks(run: Run) -> None:
+    name, url = run("fork", "start", "rehearsal").stdout.split()
+    assert name == "rehearsal"
+    (shown,) = read(run, "fork")
+    assert (shown["id"], shown["url"]) == (name, url)
+    assert run("clock", "--control", shown["control"], "--freeze", "--set", "2027-01-01").stdout.startswith("2027")
+    assert not run("clock").stdout.startswith("2027")
+    assert "there is a fork of this name already" in run("fork", "start", "rehearsal", fails=True).output
+    assert url in run("fork").stdout
+    assert run("fork", "end", "rehearsal").stdout == ""
+    assert read(run, "fork") == []
+    assert "there is no such fork" in run("fork", "end", "rehearsal", fails=True).output
+
+
 def test_policies(run: Run, emulator: Emulator) -> None:
     assert "2026-06-08T00:00:00Z" in run("policies", "mfa_at_the_apis=today").stdout
     assert emulator.world.policies.mfa_at_the_apis

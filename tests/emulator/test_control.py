@@ -14,7 +14,9 @@ from partnerauth.emulator.clock import WorldClock
 from partnerauth.emulator.control import Control
 from partnerauth.emulator.control.door import ROUTES
 from partnerauth.emulator.default import ADMIN_AGENT, JOHN, PASSWORD, TOTP_SECRET, WEB_APP, WEB_APP_SECRET, contoso
+from partnerauth.emulator.emulator import Emulator
 from partnerauth.emulator.faults import Faults
+from partnerauth.emulator.forks import Forks
 from partnerauth.emulator.journal import Journal
 from partnerauth.emulator.snapshot import Snapshots
 from partnerauth.emulator.world import Role, World
@@ -34,6 +36,7 @@ class Place:
     def __post_init__(self) -> None:
         self.faults, self.barriers = Faults(self.world), Barriers(self.world)
         self.snapshots = Snapshots(self.world)
+        self.forks = Forks(lambda: Emulator(self.world.fork()))
 
     def reset(self) -> None:
         if self.world.origin is None:

@@ -15,6 +15,8 @@ import pytest
 from partnerauth.carriers.pooled import SyncCarrier
 from partnerauth.carriers.trust import Trust as Roots
 from partnerauth.emulator.address import API_HOSTS, SIGN_IN_HOSTS
+from partnerauth.emulator.default import TENANT
+from partnerauth.emulator.world import Vault
 from partnerauth.errors import Misconfigured
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
@@ -47,7 +49,7 @@ def test_other_names_are_not(name: str) -> None:
 
 
 def test_a_hosts_file_has_each_name_once_and_no_wildcard() -> None:
-    lines = hosts_lines(real_names(["contoso", "fabrikam"]), "127.0.0.9")
+    lines = hosts_lines(real_names([Vault("contoso", TENANT), Vault("fabrikam", TENANT)]), "127.0.0.9")
 
     assert "127.0.0.9 login.microsoftonline.com" in lines
     assert "127.0.0.9 contoso.vault.azure.net" in lines
@@ -56,7 +58,7 @@ def test_a_hosts_file_has_each_name_once_and_no_wildcard() -> None:
 
 
 def test_every_name_is_in_the_certificate(certificates: Certificates) -> None:
-    for name in real_names(["contoso"]):
+    for name in real_names([Vault("contoso", TENANT), Vault("fabrikam", TENANT, cloud="china")]):
         assert certificates.context_for(name) is not certificates.context_for("localhost"), name
 
 

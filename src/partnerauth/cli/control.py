@@ -1,4 +1,4 @@
-"""`partnerauth emulator control`: a running emulator's clock, policies, faults, barriers, journal and snapshots.
+"""`partnerauth emulator control`: a running emulator's clock, policies, faults, barriers, journal, snapshots and forks.
 
 What a command takes as NAME=VALUE are members of the control API's own documents, so that nothing is said twice: what
 there is stands in docs/testing.md and in the emulator's `/_emulator/openapi.json`.
@@ -272,6 +272,34 @@ def restore(ask: Ask, name: str, json_: bool) -> None:
 def forget(ask: Ask, name: str, json_: bool) -> None:
     """Forget a snapshot."""
     ask("DELETE", f"/snapshots/{quote(name, safe='')}")
+    _told(None, json_, lambda: None)
+
+
+@control.group(invoke_without_command=True, short_help="Second worlds, that begin as this one is.")
+@asking
+@click.pass_context
+def fork(ctx: click.Context, ask: Ask, json_: bool) -> None:
+    """List the forks of this world; or `start` and `end` them. All of them end with the emulator."""
+    if not ctx.invoked_subcommand:
+        answer = ask("GET", "/forks")
+        _told(answer, json_, lambda: table(("fork", "address"), ((one["id"], one["url"]) for one in answer)))
+
+
+@fork.command(short_help="Fork the world as it is now.")
+@click.argument("name", default="")
+@asking
+def start(ask: Ask, name: str, json_: bool) -> None:
+    """Serve a second world, equal to this one as it is now, at an address of its own. Prints its name and that."""
+    answer = ask("POST", "/forks", {"id": name})
+    _told(answer, json_, lambda: click.echo(f"{answer['id']}  {answer['url']}"))
+
+
+@fork.command(short_help="End a fork.")
+@click.argument("name")
+@asking
+def end(ask: Ask, name: str, json_: bool) -> None:
+    """End a fork, and the forks of that one."""
+    ask("DELETE", f"/forks/{quote(name, safe='')}")
     _told(None, json_, lambda: None)
 
 

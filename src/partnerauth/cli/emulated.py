@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from partnerauth.serving.server import Server
     from partnerauth.serving.state import StateFolder
 
+GRACE = 5.0
+"""The seconds in which what was begun may be answered at the end."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
@@ -45,10 +47,9 @@ class Opened:
 
     def server(self, **more: Any) -> Server:
         """A `Server` of it, with these arguments. Raises as that does."""
-        from partnerauth.serving.emulated import emulated
-        from partnerauth.serving.server import Server
+        from partnerauth.serving.emulated import serve_emulator
 
-        return Server(self.emulator.answer, self.directory, layer=emulated(self.emulator), **more)
+        return serve_emulator(self.emulator, self.directory, **{"grace": GRACE} | more)
 
     def keeping(self) -> AbstractContextManager[None]:
         """Write the world down now and then, and when the block ends; where it has a state folder."""

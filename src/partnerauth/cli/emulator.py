@@ -60,7 +60,7 @@ def emulator(
             from partnerauth.serving.impersonation import Trust, chromium_flags, exports, hosts_lines, real_names
 
             variables = Trust.kept(started.ca, others=False).variables() | {"PARTNERAUTH_EMULATED": "1"}
-            hosts = hosts_lines(real_names(served.emulator.world.vaults))
+            hosts = hosts_lines(real_names(served.emulator.world.vaults.values()))
             mapped = ",".join(f"MAP {line.split()[1]} 127.0.0.1:{started.port}" for line in hosts)
             chromium = [*chromium_flags(started.ca), f"--host-resolver-rules={mapped}"]
             facts |= {"real_port": 443 if also else None, "hosts": hosts, "environment": variables}

@@ -105,7 +105,7 @@ def _serving(served: Opened, names: str, *, isolated: bool, pass_through: bool) 
     from partnerauth.serving.proxy import Rules
     from partnerauth.serving.server import bound
 
-    known = real_names(served.emulator.world.vaults)
+    known = real_names(served.emulator.world.vaults.values())
     doors: list[socket.socket] = []
     here: list[socket.socket] = []
     if names != "proxy":

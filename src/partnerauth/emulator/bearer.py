@@ -5,15 +5,16 @@ Sources: RFC 6750; the references of Entra ID, 10 (claims), and of Partner Cente
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from partnerauth.cloud import GUID
+from partnerauth.cloud import GUID, Api, Cloud
+from partnerauth.emulator.address import Arrival
+from partnerauth.emulator.default import APPLICATION_IDS
 from partnerauth.emulator.keys import signing_keys
 from partnerauth.emulator.world import Person, Registration, Role, Tenant, World
-from partnerauth.messages import Request
 
 LONGEST_TOKEN = 64_000
 
@@ -96,13 +97,15 @@ class Bearer:
         return value if isinstance(value, str) else ""
 
 
-def read_bearer(world: World, request: Request, accepts: Callable[[str], bool]) -> Bearer:
-    """Who is behind the token of `request`, if it is signed, current, for an audience that `accepts`, of a tenant here.
+def read_bearer(world: World, arrival: Arrival, accepts: Callable[[str], bool]) -> Bearer:
+    """Who is behind the token of a request, if it is signed, current, for an audience that `accepts`, of a tenant here.
+
+    Here is the cloud, or the clouds, of the service that is asked.
 
     Raises `BadToken`; the first fault decides, in that order. Not to be called under the world's lock: checking a
     signature takes its time.
     """
-    kind, _, token = request.header("Authorization").partition(" ")
+    kind, _, token = arrival.request.header("Authorization").partition(" ")
     token = token.strip()
     if kind.lower() != "bearer" or not token:
         raise BadToken(Fault.MISSING)
@@ -120,25 +123,26 @@ def read_bearer(world: World, request: Request, accepts: Callable[[str], bool]) 
     audience = claims.get("aud")
     if not isinstance(audience, str) or not accepts(audience):
         raise BadToken(Fault.AUDIENCE, str(audience))
-    return _known(world, claims, audience)
+    return _known(world, claims, audience, arrival.service.clouds)
 
 
-def meant_for(identifier: str, application: str) -> Callable[[str], bool]:
-    """A test of audiences: the API's identifier, with or without a slash at its end, or its application id."""
-    return lambda audience: audience.lower().removesuffix("/") in (identifier, application)
+def meant_for(api: Api, clouds: Iterable[Cloud]) -> Callable[[str], bool]:
+    """A test of audiences: the API's identifier in these clouds, with or without a slash at its end, or its app id."""
+    known = {APPLICATION_IDS[api], *(cloud.apis[api].identifier for cloud in clouds)}
+    return lambda audience: audience.lower().removesuffix("/") in known
 
 
-def _known(world: World, claims: Mapping[str, Any], audience: str) -> Bearer:
+def _known(world: World, claims: Mapping[str, Any], audience: str, clouds: tuple[Cloud, ...]) -> Bearer:
     issuer, tid = str(claims.get("iss")), claims.get("tid")
     if not isinstance(tid, str) or not GUID.fullmatch(tid):
         raise BadToken(Fault.ISSUER, issuer)
-    v1 = issuer == f"https://sts.windows.net/{tid}/"
+    v1 = any(issuer == name.format(tid=tid) for cloud in clouds for name in cloud.v1_issuers)
     if not v1 and not (issuer.startswith("https://") and issuer.endswith(f"/{tid}/v2.0")):
         raise BadToken(Fault.ISSUER, issuer)
     application, person = claims.get("appid", claims.get("azp")), claims.get("oid")
     with world.lock:
         tenant = world.tenants.get(tid.lower())
-        if tenant is None and tid.lower() not in world.customers:
+        if (tenant is None and tid.lower() not in world.customers) or world.cloud_of(tid.lower()) not in clouds:
             raise BadToken(Fault.ISSUER, issuer)
         return Bearer(
             claims=claims,

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from partnerauth.cloud import GLOBAL
 from partnerauth.emulator.bearer import Bearer
 from partnerauth.emulator.rules.causes import Cause
 from partnerauth.emulator.world import World
@@ -33,11 +32,14 @@ def happened_since(world: World, bearer: Bearer) -> datetime | None:
     return max((one for one in moments if one is not None and at < one <= now), default=None)
 
 
-def challenge(client: str, moment: datetime) -> str:
-    """The `WWW-Authenticate` header that asks for a token from `moment` on; `client` is the API's application id."""
+def challenge(client: str, moment: datetime, sign_in: str) -> str:
+    """The `WWW-Authenticate` header that asks for a token from `moment` on; `client` is the API's application id.
+
+    `sign_in` is the origin of its cloud's sign-in service.
+    """
     demand = {"access_token": {"nbf": {"essential": True, "value": str(int(moment.timestamp()))}}}
     claims = base64.b64encode(msgspec.json.encode(demand)).decode()
     return (
-        f'Bearer realm="", authorization_uri="{GLOBAL.sign_in}/common/oauth2/authorize", client_id="{client}",'
+        f'Bearer realm="", authorization_uri="{sign_in}/common/oauth2/authorize", client_id="{client}",'
         f' error="insufficient_claims", claims="{claims}"'
     )

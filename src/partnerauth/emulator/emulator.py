@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TypeAlias
 
+from partnerauth.cloud import Api
 from partnerauth.emulator import address
 from partnerauth.emulator.address import Arrival
 from partnerauth.emulator.barriers import Barriers
@@ -14,6 +15,7 @@ from partnerauth.emulator.course import Course, Struck, aside, awaited, course, 
 from partnerauth.emulator.default import contoso
 from partnerauth.emulator.facts import Facts
 from partnerauth.emulator.faults import Faults
+from partnerauth.emulator.forks import Forks
 from partnerauth.emulator.journal import Journal
 from partnerauth.emulator.snapshot import Snapshots
 from partnerauth.emulator.world import World
@@ -22,11 +24,12 @@ from partnerauth.messages import Request, Response
 Answer: TypeAlias = Callable[[Arrival], Response]
 
 SERVICES = {
-    **dict.fromkeys(address.SIGN_IN_HOSTS, "_entra"),
-    address.PARTNER_CENTER: "_partner_center",
-    address.REFERRALS: "_referrals",
-    address.GRAPH: "_graph",
-    address.MANAGEMENT: "_resource_manager",
+    address.ENTRA: "_entra",
+    address.VAULT: "_vaults",
+    Api.PARTNER_CENTER.value: "_partner_center",
+    Api.REFERRALS.value: "_referrals",
+    Api.GRAPH.value: "_graph",
+    Api.MANAGEMENT.value: "_resource_manager",
 }
 
 log = logging.getLogger("partnerauth.emulator")
@@ -45,6 +48,7 @@ class Emulator:
         self.faults = Faults(self.world)
         self.barriers = Barriers(self.world)
         self.snapshots = Snapshots(self.world)
+        self.forks = Forks(lambda: Emulator(self.world.fork()))
 
     def handle(self, request: Request) -> Response:
         """The answer to `request`, after the barriers and the faults that it meets; held requests block their thread.
@@ -125,9 +129,7 @@ class Emulator:
     def _service(self, arrival: Arrival) -> Answer:
         if arrival.host == "":
             return self._control if arrival.path.startswith("/_emulator") else self._portal
-        if arrival.host.endswith(address.VAULT_SUFFIX):
-            return self._vaults
-        found: Answer = getattr(self, SERVICES.get(arrival.host, "_nobody"))
+        found: Answer = getattr(self, SERVICES.get(arrival.service.name, "_nobody"))
         return found
 
     # Services are loaded when they are first asked: a start is quicker, and most tests need one or two of them.

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 from msgspec import Meta
 
-from partnerauth.cloud import GLOBAL, Api
+from partnerauth.cloud import Api
 from partnerauth.emulator import address
 from partnerauth.emulator.address import Arrival
 from partnerauth.emulator.default import APPLICATION_IDS
@@ -28,17 +28,13 @@ GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 GRANT_TYPES = frozenset(
     {"authorization_code", "client_credentials", "device_code", "jwt-bearer", "password", "refresh_token"}
 )
-SERVICES = {
-    "entra": address.SIGN_IN_HOSTS,
-    Api.PARTNER_CENTER.value: frozenset({address.PARTNER_CENTER}),
-    Api.REFERRALS.value: frozenset({address.REFERRALS}),
-    Api.GRAPH.value: frozenset({address.GRAPH}),
-    Api.MANAGEMENT.value: frozenset({address.MANAGEMENT}),
-    Api.AZURE_AD_GRAPH.value: frozenset({address.AZURE_AD_GRAPH}),
-    Api.KEY_VAULT.value: frozenset[str](),
-}
-"""The services by the names they have on the command line; a vault's host is known by its ending."""
-TABLES = {address.PARTNER_CENTER: Api.PARTNER_CENTER, address.REFERRALS: Api.REFERRALS, address.GRAPH: Api.GRAPH}
+SERVICES = (
+    address.ENTRA,
+    *(api.value for api in (Api.PARTNER_CENTER, Api.REFERRALS, Api.GRAPH, Api.MANAGEMENT, Api.AZURE_AD_GRAPH)),
+    address.VAULT,
+)
+"""The services by the names they have on the command line, whatever the cloud."""
+TABLES = {api.value: api for api in (Api.PARTNER_CENTER, Api.REFERRALS, Api.GRAPH)}
 VAULT_WORDS = frozenset({"versions", "backup", "restore", "recover"})
 
 
@@ -70,12 +66,12 @@ class Facts:
         """What is asked: a row of the API's table (`GET /v1/customers/{customer}`), or the endpoint (`token`)."""
         from partnerauth.apis import reference
 
-        host = self.service
-        if host in address.SIGN_IN_HOSTS:
+        name = self.arrival.service.name
+        if name == address.ENTRA:
             return self.path.rstrip("/").rpartition("/")[2].lower()
-        if host.endswith(address.VAULT_SUFFIX):
+        if name == address.VAULT:
             return f"{self.method} {_vault_path(self.path)}"
-        found = reference.find(TABLES[host], self.method, self.arrival.path) if host in TABLES else None
+        found = reference.find(TABLES[name], self.method, self.arrival.path) if name in TABLES else None
         return str(found[0]) if found else ""
 
     @cached_property
@@ -91,7 +87,7 @@ class Facts:
     @cached_property
     def tenant(self) -> str:
         """The tenant: in the path of the sign-in service, in the token elsewhere. A known one by its id."""
-        if self.service in address.SIGN_IN_HOSTS:
+        if self.arrival.service.name == address.ENTRA:
             return self.tenant_id(self.path.strip("/").partition("/")[0])
         return self._claims.tid.lower()
 
@@ -195,16 +191,18 @@ class Pattern(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 def serves(wanted: str, host: str) -> bool:
     """Whether `host` is what `wanted` names: a host, where `*` stands for any text, or a service's name."""
     wanted = wanted.lower()
-    if wanted == Api.KEY_VAULT.value:
-        return host.endswith(address.VAULT_SUFFIX)
-    return host in SERVICES[wanted] if wanted in SERVICES else _like(wanted, lambda: host)
+    if wanted not in SERVICES:
+        return _like(wanted, lambda: host)
+    service = address.service_at(host)
+    return service is not None and service.name == wanted
 
 
 def _asks_for(wanted: str, spelt: str) -> bool:
     api = next((api for api in APPLICATION_IDS if api.value == wanted), None)
     if api is None:
         return _like(wanted, lambda: spelt)
-    return any(spelt.startswith(name) for name in (GLOBAL.apis[api].identifier, APPLICATION_IDS[api]))
+    identifiers = (cloud.apis[api].identifier for cloud in address.OPEN if api in cloud.apis)
+    return any(spelt.startswith(name) for name in (*identifiers, APPLICATION_IDS[api]))
 
 
 def _like(pattern: str, fact: Callable[[], str]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from partnerauth.cloud import Api
 from partnerauth.emulator import address
 from partnerauth.emulator.address import Arrival
 from partnerauth.emulator.entra.struck import struck
@@ -31,8 +32,8 @@ def refusal(
     world: World, arrival: Arrival, *, status: int | None = None, code: int | str | None = None, message: str = ""
 ) -> Response:
     """The refusal in the service's own form; what is not given is what is usual with the rest."""
-    host = arrival.host
-    if host in address.SIGN_IN_HOSTS:
+    service = arrival.service.name
+    if service == address.ENTRA:
         number = code if isinstance(code, int) else ENTRA.get(status or 400, 90033)
         response = struck(world, arrival, number, message)
         return Response(status or response.status, response.headers, response.body)
@@ -40,15 +41,15 @@ def refusal(
     text = message or TEXTS.get(code, "") if isinstance(code, int) else message
     text = text or _phrase(status)
     body: dict[str, Any]
-    if host == address.PARTNER_CENTER:
+    if service == Api.PARTNER_CENTER.value:
         if status == 429 and code is None:
             body = {"statusCode": 429, "message": message or "Rate limit is exceeded. Try again later."}
         else:
             body = {"code": status if code is None else code, "description": text, "data": [], "source": "PartnerFD"}
-    elif host == address.REFERRALS:
+    elif service == Api.REFERRALS.value:
         name = code or REFERRALS.get(status, "generalException")
         body = {"error": {"code": name, "message": text, "target": "", "innerError": {"code": name}}}
-    elif host.endswith(address.VAULT_SUFFIX):
+    elif service == address.VAULT:
         body = {"error": {"code": code or VAULT.get(status, "InternalServerError"), "message": text}}
     else:
         with world.lock:

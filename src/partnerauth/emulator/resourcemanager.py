@@ -6,24 +6,18 @@ Sources: Azure REST API "Tenants - List", "Subscriptions - List"; "Common error 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from partnerauth.cloud import GLOBAL, Api
+from partnerauth.cloud import Api, Cloud
 from partnerauth.emulator.address import Arrival
-from partnerauth.emulator.bearer import BadToken, Bearer, Fault, read_bearer
-from partnerauth.emulator.default import APPLICATION_IDS
+from partnerauth.emulator.bearer import BadToken, Bearer, Fault, meant_for, read_bearer
+from partnerauth.emulator.clouds import WORDS
 from partnerauth.emulator.entra.directory import directory
 from partnerauth.emulator.world import World
 from partnerauth.messages import Headers, Response
 
-AUDIENCES = frozenset(
-    {
-        GLOBAL.apis[Api.MANAGEMENT].identifier,
-        "https://management.core.windows.net",
-        APPLICATION_IDS[Api.MANAGEMENT],
-    }
-)
-CHALLENGE = f'Bearer authorization_uri="{GLOBAL.sign_in}/{{}}", error="invalid_token"'
+CHALLENGE = 'Bearer authorization_uri="{}/organizations", error="invalid_token"'
 FAULTS = {
     Fault.MISSING: ("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing."),
     Fault.EXPIRED: ("ExpiredAuthenticationToken", "The access token expiry UTC time is earlier than now."),
@@ -33,7 +27,7 @@ FAULTS = {
 
 
 class ResourceManager:
-    """The service at `management.azure.com`."""
+    """The service at `management.azure.com` and its like."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -41,10 +35,12 @@ class ResourceManager:
     def answer(self, arrival: Arrival) -> Response:
         """The answer to one request."""
         try:
-            bearer = read_bearer(self._world, arrival.request, _accepts)
+            bearer = read_bearer(self._world, arrival, _accepted(arrival.service.cloud))
         except BadToken as bad:
             code, message = FAULTS.get(bad.fault, ("InvalidAuthenticationToken", "The access token is invalid."))
-            return self._refused(401, code, message, (("WWW-Authenticate", CHALLENGE.format("organizations")),))
+            return self._refused(
+                401, code, message, (("WWW-Authenticate", CHALLENGE.format(arrival.service.cloud.sign_in)),)
+            )
         try:
             version = arrival.request.query.get("api-version", "")
         except ValueError:
@@ -96,5 +92,7 @@ class ResourceManager:
         return Response(response.status, (*response.headers, *own), response.body)
 
 
-def _accepts(audience: str) -> bool:
-    return audience.lower().removesuffix("/") in AUDIENCES
+def _accepted(cloud: Cloud) -> Callable[[str], bool]:
+    """A test of audiences: the identifier of now, the classic one, the application id."""
+    own, classic = meant_for(Api.MANAGEMENT, (cloud,)), WORDS[cloud.name].classic
+    return lambda audience: own(audience) or audience.lower().removesuffix("/") == classic

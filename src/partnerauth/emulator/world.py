@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, NamedTuple
 
+from partnerauth.cloud import CLOUDS, GLOBAL, Cloud
 from partnerauth.emulator.clock import WorldClock
 from partnerauth.emulator.groups import Group
 from partnerauth.emulator.principals import ServicePrincipal
@@ -142,6 +143,8 @@ class Tenant:
     application_grants: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     principals: dict[str, ServicePrincipal | None] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
+    cloud: str = GLOBAL.name
+    """The national cloud that it lives in, with its people, applications and vaults."""
     secrets_last: timedelta | None = None
     """The longest that a new client secret may hold; nothing at all: secrets are forbidden; None: as it likes."""
 
@@ -243,6 +246,13 @@ class Vault:
     """How long a write is in progress: another of the same secret meanwhile is a conflict."""
     valid_from: datetime | None = None
     """Tokens issued before this moment are answered with a claims challenge."""
+    cloud: str = GLOBAL.name
+    """The national cloud of its tenant."""
+
+    @property
+    def host(self) -> str:
+        """Its real name."""
+        return f"{self.name}{CLOUDS[self.cloud].vault_suffix}"
 
 
 @dataclass(slots=True)
@@ -371,6 +381,12 @@ class World:
         for tenant in self.tenants.values():
             for person in tenant.people.values():
                 yield tenant, person
+
+    def cloud_of(self, tid: str) -> Cloud:
+        """The national cloud of a directory, by its id: a customer's is that of the partner."""
+        partners = (tenant for tenant in self.tenants.values() if tenant.partner)
+        tenant = self.tenants.get(tid) or next(partners, None)
+        return CLOUDS[tenant.cloud] if tenant else GLOBAL
 
     def partner(self) -> Tenant:
         """The partner's own tenant."""

@@ -18,9 +18,12 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from partnerauth.emulator import address
 from partnerauth.serving.certificates import impersonated
+
+if TYPE_CHECKING:
+    from partnerauth.emulator.world import Vault
 
 HTTPS = 443
 JAVA_PASSWORD = "changeit"  # noqa: S105  # the customary one: a Java trust store without a password is not read by all
@@ -37,12 +40,12 @@ _PATTERNS = tuple(name for name in impersonated() if name.startswith("*."))
 _NAMES = frozenset(impersonated()) - frozenset(_PATTERNS)
 
 
-def real_names(vaults: Iterable[str] = ()) -> tuple[str, ...]:
+def real_names(vaults: Iterable[Vault] = ()) -> tuple[str, ...]:
     """The real names that lead to the emulator, with those of the given vaults; a hosts file knows no wildcards.
 
-    Among them are those of national clouds that are not emulated: better refused here than asked there.
+    They are those of all clouds, wherever the tenants of its world live: better refused here than asked there.
     """
-    return (*sorted(_NAMES), *(f"{vault}{address.VAULT_SUFFIX}" for vault in sorted(vaults)))
+    return (*sorted(_NAMES), *sorted(vault.host for vault in vaults))
 
 
 def is_real(host: str) -> bool:

@@ -14,6 +14,7 @@ from partnerauth.emulator.control import (
     barriers,
     consents,
     faults,
+    forks,
     people,
     records,
     registrations,
@@ -164,4 +165,5 @@ ROUTES: tuple[Route, ...] = (
     *faults.ROUTES,
     *barriers.ROUTES,
     *snapshots.ROUTES,
+    *forks.ROUTES,
 )

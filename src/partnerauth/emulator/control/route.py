@@ -13,6 +13,7 @@ import msgspec
 
 from partnerauth.emulator.barriers import Barriers
 from partnerauth.emulator.faults import Faults
+from partnerauth.emulator.forks import Forks
 from partnerauth.emulator.journal import Journal
 from partnerauth.emulator.snapshot import Snapshots
 from partnerauth.emulator.world import World
@@ -46,6 +47,11 @@ class Emulated(Protocol):
     @property
     def snapshots(self) -> Snapshots:
         """What the world was at some moments."""
+        ...
+
+    @property
+    def forks(self) -> Forks:
+        """The worlds that began as this one."""
         ...
 
     def reset(self) -> None:

@@ -25,13 +25,13 @@ def admin_consent(turn: Turn, segment: str, dialect: Dialect) -> Later:
     for name in ("client_id", *(("scope",) if dialect is Dialect.V2 else ())):
         if not turn.query.get(name):
             raise Denied(900144, f"The request must contain the following parameter: '{name}'.")
-    where = place(turn.world, segment)
+    where = place(turn, segment)
     if dialect is Dialect.V2 and where.segment in ("common", "consumers"):
         raise Denied(90004, "The v2.0 adminconsent endpoint takes a tenant or 'organizations'.")
     registration = client(turn.world, turn.query["client_id"], where)
     redirect, platform = chosen(registration, turn.query.get("redirect_uri", ""), Dialect.V1)
     if dialect is Dialect.V2:
-        wanted = tuple(by_scope(turn.world, turn.query["scope"].split())[1])
+        wanted = tuple(by_scope(turn, turn.query["scope"].split())[1])
     else:
         wanted = tuple(Wanted(api, "") for api in registration.permissions)
     visit = Visit(
@@ -58,7 +58,7 @@ def _words(turn: Turn, dialect: Dialect) -> tuple[str, ...]:
 
 
 def _given(turn: Turn, visit: Visit, who: Authentication) -> Later:
-    asked, tenant = visit.asked, place(turn.world, visit.segment).tenant
+    asked, tenant = visit.asked, place(turn, visit.segment).tenant
     text = {"admin_consent": "True", "tenant": tenant.id if tenant else who.tenant}
     found = people(turn.world, who)
     turn.log(

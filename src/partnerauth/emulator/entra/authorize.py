@@ -41,7 +41,7 @@ def authorize(turn: Turn, segment: str, dialect: Dialect) -> Later:
         asked = AuthorizeRequest.read(turn.arrival.request)
     except InvalidRequest as error:
         raise Denied(error.code if isinstance(error.code, int) else 9002313, error.message) from None
-    where = place(turn.world, segment)
+    where = place(turn, segment)
     registration = client(turn.world, asked.application_id, where)
     redirect, platform = chosen(registration, asked.redirect_uri, dialect)
     mode = _mode(asked)
@@ -133,11 +133,11 @@ def _check_challenge(asked: AuthorizeRequest) -> None:
 def _wanted(turn: Turn, asked: AuthorizeRequest, registration: Registration) -> tuple[Wanted, ...]:
     """What consent is needed for: in v1 all that the registration lists, in v2 what the scope names."""
     if asked.dialect is Dialect.V2:
-        return tuple(by_scope(turn.world, asked.scope)[1])
+        return tuple(by_scope(turn, asked.scope)[1])
     listed = tuple(Wanted(api, "") for api in registration.permissions)
     if not asked.resource:
         return listed
-    wanted = by_resource(turn.world, asked.resource)
+    wanted = by_resource(turn, asked.resource)
     if wanted.api not in registration.permissions:
         raise Denied(
             650057,

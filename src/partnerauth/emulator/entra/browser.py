@@ -32,19 +32,25 @@ def browser_of(turn: Turn) -> tuple[bytes, str]:
 def session_of(turn: Turn) -> Session | None:
     """Who is signed in in this browser, if anybody."""
     value = turn.cookies.get(SESSION, "")
-    return turn.ledger.session(value, turn.world, SESSION_LIFETIME) if value else None
+    session = turn.ledger.session(value, turn.world, SESSION_LIFETIME) if value else None
+    return session if session is None or _here(turn, session.who) else None
 
 
 def accounts_of(turn: Turn, browser: bytes, first: Session | None) -> tuple[Authentication, ...]:
     """All who signed in in this browser and did not sign out, the one of the session first."""
     known = turn.ledger.accounts.get(browser, {})
-    others = [who for who in known.values() if lives(turn.world, who, SESSION_LIFETIME)]
+    others = [who for who in known.values() if _here(turn, who) and lives(turn.world, who, SESSION_LIFETIME)]
     return (*((first.who,) if first else ()), *(who for who in others if not first or who.person != first.who.person))
+
+
+def _here(turn: Turn, who: Authentication) -> bool:
+    """Whether they live in the cloud that is asked: at the emulator's own address all clouds share their cookies."""
+    return turn.world.cloud_of(who.tenant) is turn.cloud
 
 
 def signed_in(turn: Turn, visit: Visit, later: Later) -> Later:
     """`later`, and a new session in this browser where the person proved anew who they are."""
-    tenant = place(turn.world, visit.segment).tenant
+    tenant = place(turn, visit.segment).tenant
     client = {visit.client: tenant.id if tenant else visit.tenant}
     if not visit.new_session or visit.first_at is None:
         session = session_of(turn)

@@ -42,7 +42,7 @@ def device_code(turn: Turn, segment: str, dialect: Dialect) -> Later:
             raise Denied(900144, f"The request body must contain the following parameter: '{name}'.")
     if not v1 and fields.get("resource"):
         raise Denied(901002, "The 'resource' request parameter is not supported.")
-    where = place(turn.world, segment)
+    where = place(turn, segment)
     registration = client(turn.world, fields["client_id"], where)
     words, wanted = _asked(turn, fields, v1)
     code = opaque(turn.world, DEVICE_CODE_BYTES)
@@ -96,8 +96,8 @@ def device_page(turn: Turn, segment: str, dialect: Dialect) -> Later:
 def _asked(turn: Turn, fields: dict[str, str], v1: bool) -> tuple[frozenset[str], Wanted | None]:
     scope = fields.get("scope", "").split()
     if v1:
-        return frozenset(scope) & frozenset(OIDC_WORDS), by_resource(turn.world, fields["resource"])
-    words, wanted = by_scope(turn.world, scope)
+        return frozenset(scope) & frozenset(OIDC_WORDS), by_resource(turn, fields["resource"])
+    words, wanted = by_scope(turn, scope)
     return words, one_of(wanted)
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from partnerauth.cloud import DOMAIN, GUID, SHARED_TENANTS
+from partnerauth.cloud import DOMAIN, GUID, SHARED_TENANTS, Cloud
+from partnerauth.emulator.clouds import WORDS
 from partnerauth.emulator.entra.ledger import Authentication, people
 from partnerauth.emulator.entra.refuse import Denied, shown
+from partnerauth.emulator.entra.turn import Turn
 from partnerauth.emulator.principals import lets_in, principal
 from partnerauth.emulator.relationships import roles_at
 from partnerauth.emulator.rules.spreading import known
@@ -21,10 +23,11 @@ CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The first segment of the path. `tenant` is None on `common`, `organizations` and `consumers`."""
+    """The first segment of the path, at a cloud. `tenant` is None on `common`, `organizations` and `consumers`."""
 
     segment: str
     tenant: Tenant | None
+    cloud: Cloud
 
     @property
     def name(self) -> str:
@@ -39,25 +42,34 @@ class Place:
         return CONSUMERS if self.segment == "consumers" else "{tenantid}"
 
 
-def place(world: World, segment: str) -> Place:
+def place(turn: Turn, segment: str) -> Place:
     """The place with this name: a tenant's id or domain, or a shared one. Customers' directories are places too.
 
-    Raises `Denied` 900023 for what can be no tenant, 90002 for an unknown one.
+    Raises `Denied` 900023 for what can be no tenant, 90002 for one that the cloud does not know, 90038 for one that it
+    knows to be of another cloud.
     """
+    cloud = turn.cloud
     wanted = segment.strip().lower()
     if wanted == CONSUMERS:
         wanted = "consumers"
     if wanted in SHARED_TENANTS:
-        return Place(wanted, None)
+        return Place(wanted, None, cloud)
     if not GUID.fullmatch(wanted) and not DOMAIN.fullmatch(wanted):
         raise Denied(
             900023,
             f"Specified tenant identifier '{shown(segment)}' is neither a valid DNS name, nor a valid tenant id.",
         )
-    tenant = directory(world, wanted)
-    if tenant is None:
+    tenant = directory(turn.world, wanted)
+    if tenant is not None and tenant.cloud in WORDS[cloud.name].knows:
+        there, here = WORDS[tenant.cloud].instance_name, WORDS[cloud.name].instance_name
+        raise Denied(
+            90038,
+            f"The specified tenant '{shown(segment)}' belongs to the National Cloud '{there}'. Current cloud instance"
+            f" '{here}' does not federate with it. A cloud redirect error is returned.",
+        )
+    if tenant is None or tenant.cloud != cloud.name:
         raise Denied(90002, f"Tenant '{shown(segment)}' not found. Check to make sure you have the correct tenant ID.")
-    return Place(wanted, tenant)
+    return Place(wanted, tenant, cloud)
 
 
 def directory(world: World, name: str) -> Tenant | None:
@@ -75,6 +87,7 @@ def directory(world: World, name: str) -> Tenant | None:
                 grants=customer.grants,
                 application_grants=customer.application_grants,
                 principals=customer.principals,
+                cloud=world.cloud_of(customer.id).name,
             )
     return None
 
@@ -82,15 +95,16 @@ def directory(world: World, name: str) -> Tenant | None:
 def client(world: World, client_id: str, where: Place) -> Registration:
     """The app registration as seen from a place.
 
-    Raises `Denied` 700016 where there is none, or none is known yet, 7000112 where it is disabled, also in the
-    tenant alone, 7000229 where the tenant removed it, 50194 for an app of one tenant on a shared
+    Raises `Denied` 700016 where there is none in this cloud, or none is known yet, 7000112 where it is disabled, also
+    in the tenant alone, 7000229 where the tenant removed it, 50194 for an app of one tenant on a shared
     address, 9002332 on `consumers`.
     """
     registration = world.registrations.get(client_id.strip().lower())
     tenant = where.tenant
     foreign = registration is not None and tenant is not None and registration.tenant != tenant.id
     new = registration is not None and not known(world, "registration", registration.id)
-    if registration is None or new or (foreign and not registration.multi_tenant):
+    elsewhere = registration is not None and world.cloud_of(registration.tenant) is not where.cloud
+    if registration is None or new or elsewhere or (foreign and not registration.multi_tenant):
         raise Denied(
             700016,
             f"Application with identifier '{shown(client_id)}' was not found in the directory"
@@ -143,12 +157,15 @@ def appearing(world: World, who: Authentication, where: Place) -> tuple[Tenant, 
     """The tenant that tokens will be for, the person's home tenant, and the person.
 
     A partner's person appears in a customer's directory while delegated administration gives them a role there.
-    Raises `Denied` 50034 for a deleted person, 50057 for a disabled one, 50020 for a foreigner.
+    Raises `Denied` 50034 for a deleted person, or one of another cloud, 50057 for a disabled one, 50020 for a
+    foreigner.
     """
     found = people(world, who)
     if found is None:
         raise Denied(50034, "The user account does not exist in the directory.")
     home, person = found
+    if home.cloud != where.cloud.name:
+        raise Denied(50034, "The user account does not exist in this cloud.")
     if not person.enabled:
         raise Denied(50057, "The user account is disabled.")
     tenant = where.tenant or home

@@ -37,6 +37,7 @@ from partnerauth.emulator.entra.permissions import (
     allowed,
     by_resource,
     by_scope,
+    graph,
     one_of,
 )
 from partnerauth.emulator.entra.proof import PUBLIC, proven
@@ -166,7 +167,7 @@ class Attempt:
         self._known(record.who)
         if record.client != registration.id:
             raise Denied(70000, "The refresh token was issued to another client.")
-        _, _, person = appearing(self.turn.world, record.who, Place("organizations", None))
+        _, _, person = appearing(self.turn.world, record.who, Place("organizations", None, self.where.cloud))
         check_refresh(self.turn, record, person)
         self._check_origin(record.platform, with_challenge=True)
         words, wanted = self._wanted((record.wanted,) if record.wanted else ())
@@ -238,14 +239,14 @@ class Attempt:
         """What is asked for: words of OpenID Connect, and one API; `before` is what the grant was made for."""
         fallback = before[0] if before else None
         if self._v1:
-            wanted = by_resource(self.turn.world, self.asked.resource) if self.asked.resource else fallback
+            wanted = by_resource(self.turn, self.asked.resource) if self.asked.resource else fallback
             if wanted is None:
                 raise Denied(900144, "The request body must contain the following parameter: 'resource'.")
             self.resource = wanted.audience
             return frozenset(self.asked.scope) & frozenset(OIDC_WORDS), wanted
         if not self.asked.scope and not isinstance(self.asked.grant, (AuthorizationCode, RefreshToken, DeviceCode)):
             raise Denied(900144, "The request body must contain the following parameter: 'scope'.")
-        words, several = by_scope(self.turn.world, self.asked.scope)
+        words, several = by_scope(self.turn, self.asked.scope)
         wanted = one_of(several) or fallback
         self.resource = wanted.audience if wanted else ""
         return words, wanted
@@ -286,7 +287,7 @@ class Attempt:
         self._admit(registration, record, wanted, tenant, person, spent)
         acrs = tuple(dict.fromkeys((*record.acrs, *demand.acrs)))
         if wanted is None:
-            wanted = Wanted(GRAPH, "https://graph.microsoft.com", prefixed=False)
+            wanted = graph(turn.cloud)
             names = {"openid", "profile", "email"} & words
         else:
             names = allowed(turn.world, registration, tenant, person.id, wanted)

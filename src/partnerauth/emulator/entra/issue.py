@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from partnerauth.cloud import Dialect
+from partnerauth.cloud import CLOUDS, Cloud, Dialect
 from partnerauth.emulator.entra.ledger import (
     MOST_REFRESH_TOKENS,
     Authentication,
@@ -45,7 +45,6 @@ HINT = "O."
 REFRESH_BYTES = 900
 CODE_BYTES = 450
 SPA_REFRESH_LIFETIME = timedelta(hours=24)
-STS = "https://sts.windows.net/{tid}/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +105,9 @@ def mark(world: World) -> dict[str, Any]:
     return {EMULATED_CLAIM: True, WORLD: world.ids[0]}
 
 
-def v1_issuer(tid: str) -> str:
+def v1_issuer(cloud: Cloud, tid: str) -> str:
     """The issuer of version 1.0, whatever address the service was asked at."""
-    return STS.format(tid=tid)
+    return cloud.v1_issuers[0].format(tid=tid)
 
 
 def app_claims(
@@ -119,11 +118,11 @@ def app_claims(
     roles = sorted(tenant.application_grants.get((registration.id, api_of(audience) or ""), ()))
     return {
         "aud": audience,
-        "iss": v1_issuer(tenant.id),
+        "iss": v1_issuer(CLOUDS[tenant.cloud], tenant.id),
         **_times(at, lives),
         "appid": registration.id,
         "appidacr": acr,
-        "idp": v1_issuer(tenant.id),
+        "idp": v1_issuer(CLOUDS[tenant.cloud], tenant.id),
         "oid": itself,
         **({"roles": roles} if roles else {}),
         "sub": itself,
@@ -152,7 +151,7 @@ def user_claims(
     """The access token of an application for a person. `amr` is that of the sign-in, however long ago it was."""
     claims = {
         "aud": audience,
-        "iss": v1_issuer(tenant.id),
+        "iss": v1_issuer(CLOUDS[tenant.cloud], tenant.id),
         **_times(at, lives),
         "acr": "1",
         "amr": list(who.amr),
@@ -174,7 +173,7 @@ def user_claims(
         **mark(world),
     }
     if tenant.id != who.tenant:
-        claims["idp"] = v1_issuer(who.tenant)
+        claims["idp"] = v1_issuer(CLOUDS[tenant.cloud], who.tenant)
     if acrs:
         claims["acrs"] = list(acrs)
     if capable:
@@ -202,7 +201,7 @@ def id_claims(
     v1 = dialect is Dialect.V1
     claims: dict[str, Any] = {
         "aud": client,
-        "iss": v1_issuer(tenant.id) if v1 else f"{base}/{tenant.id}/v2.0",
+        "iss": v1_issuer(CLOUDS[tenant.cloud], tenant.id) if v1 else f"{base}/{tenant.id}/v2.0",
         **_times(at),
         "sub": pairwise(client, person.id),
         "tid": tenant.id,
@@ -225,7 +224,7 @@ def id_claims(
     if not v1 and "email" in words:
         claims["email"] = person.upn
     if tenant.id != who.tenant:
-        claims["idp"] = v1_issuer(who.tenant)
+        claims["idp"] = v1_issuer(CLOUDS[tenant.cloud], who.tenant)
     more = {"auth_time": int(who.at.timestamp()), "login_hint": login_hint(person.id), "sid": sid}
     claims |= {name: more[name] for name in optional if more[name]}
     if nonce:

@@ -25,7 +25,7 @@ def logout(turn: Turn, segment: str, dialect: Dialect) -> Later:
     Applications with a logout URL that were signed in to from this session are told by a frame in that page, which then
     goes on by itself.
     """
-    place(turn.world, segment)
+    place(turn, segment)
     fields = turn.query
     if turn.method == "POST":
         try:
@@ -60,7 +60,7 @@ def _told(turn: Turn, session: Session, dialect: Dialect) -> list[str]:
         if registration is None or not registration.logout_url.startswith(("https://", "http://localhost")):
             continue
         parts = urlsplit(registration.logout_url)
-        issuer = v1_issuer(tid) if dialect is Dialect.V1 else f"{turn.base}/{tid}/v2.0"
+        issuer = v1_issuer(turn.cloud, tid) if dialect is Dialect.V1 else f"{turn.base}/{tid}/v2.0"
         query = urlencode([*parse_qsl(parts.query), ("sid", session.sid), ("iss", issuer)])
         urls.append(urlunsplit(parts._replace(query=query, fragment="")))
     return urls

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from partnerauth.cloud import CLOUDS, GUID, Dialect
+from partnerauth.cloud import CHINA, GERMANY, GLOBAL, GUID, US_GOVERNMENT, Api, Dialect
+from partnerauth.emulator.address import host_of
+from partnerauth.emulator.clouds import WORDS
 from partnerauth.emulator.entra.directory import Place, place
 from partnerauth.emulator.entra.issue import v1_issuer
 from partnerauth.emulator.entra.refuse import Denied, shown
@@ -39,10 +41,7 @@ V1_CLAIMS = ("amr", "nonce", "email", "given_name", "family_name", "nickname", "
 V2_CLAIMS = ("nonce", "preferred_username", "name", "tid", "ver", "at_hash", "c_hash", "email")
 
 GROUPS = (
-    ("login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"),
-    ("login.partner.microsoftonline.cn", "login.chinacloudapi.cn"),
-    ("login.microsoftonline.de",),
-    ("login.microsoftonline.us", "login.usgovcloudapi.net"),
+    *((str(urlsplit(c.sign_in).hostname), *c.aliases) for c in (GLOBAL, CHINA, GERMANY, US_GOVERNMENT)),
     ("login-us.microsoftonline.com",),
 )
 """Sign-in hosts, a group a cloud; the first is the preferred one."""
@@ -52,11 +51,11 @@ PREFERRED_CACHE = {"login.microsoftonline.com": "login.windows.net"}
 def openid_configuration(turn: Turn, segment: str, dialect: Dialect) -> Later:
     """The metadata document of one place. Raises `Denied` for a tenant that does not exist."""
     try:
-        where = place(turn.world, segment)
+        where = place(turn, segment)
     except Denied as denied:
-        if denied.code != 90002:
+        if denied.code not in (90002, 90038):
             raise
-        raise Denied(90002, denied.text, error="invalid_tenant") from None
+        raise Denied(denied.code, denied.text, error="invalid_tenant") from None
     document = _v1(turn, where) if dialect is Dialect.V1 else _v2(turn, where)
     app = turn.query.get("appid", "")
     if GUID.fullmatch(app):
@@ -79,10 +78,10 @@ def _common(turn: Turn, where: Place, middle: str) -> dict[str, Any]:
         "frontchannel_logout_supported": True,
         "end_session_endpoint": f"{here}/oauth2/{middle}logout",
         "tenant_region_scope": "NA" if where.tenant else None,
-        "cloud_instance_name": "microsoftonline.com",
-        "cloud_graph_host_name": "graph.windows.net",
-        "msgraph_host": "graph.microsoft.com",
-        "rbac_url": "https://pas.windows.net",
+        "cloud_instance_name": WORDS[turn.cloud.name].instance_name,
+        "cloud_graph_host_name": host_of(turn.cloud, Api.AZURE_AD_GRAPH),
+        "msgraph_host": host_of(turn.cloud, Api.GRAPH),
+        "rbac_url": WORDS[turn.cloud.name].rbac_url,
     }
 
 
@@ -93,7 +92,7 @@ def _v2(turn: Turn, where: Place) -> dict[str, Any]:
         "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
         "issuer": f"{turn.base}/{where.issued}/v2.0",
-        "userinfo_endpoint": f"{turn.api('graph.microsoft.com')}/oidc/userinfo",
+        "userinfo_endpoint": f"{turn.api(host_of(turn.cloud, Api.GRAPH))}/oidc/userinfo",
         "claims_supported": [*CLAIMS, *V2_CLAIMS],
         "kerberos_endpoint": f"{here}/kerberos",
     }
@@ -105,7 +104,7 @@ def _v1(turn: Turn, where: Place) -> dict[str, Any]:
         "jwks_uri": f"{turn.base}/common/discovery/keys",
         "response_types_supported": ["code", "id_token", "code id_token", "token id_token", "token"],
         "scopes_supported": ["openid"],
-        "issuer": v1_issuer(where.issued),
+        "issuer": v1_issuer(where.cloud, where.issued),
         "microsoft_multi_refresh_token": True,
         "check_session_iframe": f"{here}/oauth2/checksession",
         "userinfo_endpoint": f"{here}/openid/userinfo",
@@ -115,7 +114,7 @@ def _v1(turn: Turn, where: Place) -> dict[str, Any]:
 
 def keys(turn: Turn, segment: str, dialect: Dialect) -> Later:
     """The keys that tokens are signed with. Raises `Denied` for a tenant that does not exist."""
-    place(turn.world, segment)
+    place(turn, segment)
     return lambda: Response.json(200, signing_keys().jwks(turn.base, dialect), HEADERS)
 
 
@@ -133,7 +132,7 @@ def instance(turn: Turn) -> Later:
     if version not in ("1.0", "1.1") or not host or parts.scheme != "https":
         raise Denied(50050, "The instance discovery request is malformed.")
     own = urlsplit(turn.base)
-    known = {alias for group in GROUPS for alias in group} | {h for c in CLOUDS.values() for h in c.sign_in_hosts}
+    known = {alias for group in GROUPS for alias in group}
     if host not in known and host != own.hostname:
         raise Denied(50049, f"Unknown or invalid instance '{shown(host)}'.")
     # MSAL Python leaves the port away when it asks.
@@ -162,12 +161,13 @@ def user_realm(turn: Turn, user: str) -> Later:
     """How an account signs in. All of this world's are managed ones; strangers are of unknown kind."""
     name = unquote(user)
     domain = name.rpartition("@")[2]
-    known = "@" in name and turn.world.tenant(domain) is not None
+    tenant = turn.world.tenant(domain) if "@" in name else None
+    known = tenant is not None and turn.serves(tenant)
     answer = {
         "ver": "1.0",
         "account_type": "Managed" if known else "Unknown",
         "domain_name": quote(domain, safe=".-")[:253],
-        "cloud_instance_name": "microsoftonline.com",
-        "cloud_audience_urn": "urn:federation:MicrosoftOnline",
+        "cloud_instance_name": WORDS[turn.cloud.name].instance_name,
+        "cloud_audience_urn": WORDS[turn.cloud.name].audience_urn,
     }
     return lambda: Response.json(200, answer)

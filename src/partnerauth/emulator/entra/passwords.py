@@ -25,7 +25,7 @@ SHORTEST_PASSWORD = 8
 def person_named(turn: Turn, username: str) -> tuple[Tenant, Person]:
     """The person with this user name. Raises `Denied` 50034, 50057."""
     found = turn.world.person(username.strip())
-    if found is None:
+    if found is None or not turn.serves(found[0]):
         raise Denied(50034, f"The user account {shown(username)} does not exist in the directory.")
     if not found[1].enabled:
         raise Denied(50057, "The user account is disabled.")

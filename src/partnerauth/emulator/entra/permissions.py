@@ -5,23 +5,33 @@ Sources: Microsoft "Scopes and permissions", "Error codes"; the seed "Partner AP
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 
-from partnerauth.cloud import GLOBAL, Api
+from partnerauth.cloud import Api, Cloud
+from partnerauth.emulator.address import OPEN
+from partnerauth.emulator.clouds import WORDS
 from partnerauth.emulator.default import APPLICATION_IDS
 from partnerauth.emulator.entra.refuse import Denied, shown
 from partnerauth.emulator.rules.spreading import known
 from partnerauth.emulator.world import Registration, Tenant, World
 
+if TYPE_CHECKING:
+    from partnerauth.emulator.entra.turn import Turn
+
 OIDC_WORDS = ("openid", "profile", "email", "offline_access")
 DEFAULT = ".default"
 GRAPH = APPLICATION_IDS[Api.GRAPH]
 
-IDENTIFIERS = {
-    **{GLOBAL.apis[api].identifier: id_ for api, id_ in APPLICATION_IDS.items()},
-    "https://management.core.windows.net": APPLICATION_IDS[Api.MANAGEMENT],
-}
+
+@cache
+def identifiers_of(cloud: Cloud) -> Mapping[str, str]:
+    """The APIs of a cloud: identifier → application id."""
+    known = {cloud.apis[api].identifier: id_ for api, id_ in APPLICATION_IDS.items() if api in cloud.apis}
+    return known | {WORDS[cloud.name].classic: APPLICATION_IDS[Api.MANAGEMENT]}
+
 
 NAMES = {
     APPLICATION_IDS[Api.PARTNER_CENTER]: "Microsoft Partner Center",
@@ -57,10 +67,14 @@ class Wanted:
         return tuple(f"{self.audience}/{name}" if self.prefixed else name for name in words)
 
 
-def api_of(audience: str) -> str | None:
+def api_of(audience: str, clouds: Iterable[Cloud] = OPEN) -> str | None:
     """The application id of an API by its identifier, with or without a slash at its end, or by the id itself."""
     wanted = audience.strip().lower().removesuffix("/")
-    return wanted if wanted in NAMES else IDENTIFIERS.get(wanted)
+    for cloud in clouds:
+        known = identifiers_of(cloud)
+        if wanted in known or wanted in known.values():
+            return known.get(wanted, wanted)
+    return None
 
 
 def own_api(world: World, audience: str) -> str | None:
@@ -70,20 +84,20 @@ def own_api(world: World, audience: str) -> str | None:
     return wanted if registration is not None and (registration.exposes or wanted == audience.lower()) else None
 
 
-def by_resource(world: World, resource: str) -> Wanted:
+def by_resource(turn: Turn, resource: str) -> Wanted:
     """What the v1 parameter `resource` asks for. Raises `Denied` 500011."""
-    api = api_of(resource) or own_api(world, resource)
+    api = api_of(resource, (turn.cloud,)) or own_api(turn.world, resource)
     if api is None:
         raise Denied(500011, f"The resource principal named '{shown(resource)}' was not found in the tenant.")
     return Wanted(api, resource)
 
 
-def by_scope(world: World, words: Iterable[str]) -> tuple[frozenset[str], list[Wanted]]:
+def by_scope(turn: Turn, words: Iterable[str]) -> tuple[frozenset[str], list[Wanted]]:
     """What the v2 parameter `scope` asks for: words of OpenID Connect, and permissions API by API.
 
     Raises `Denied` 70011 for a malformed scope, 500011 for an unknown API.
     """
-    words = tuple(dict.fromkeys(words))
+    world, words = turn.world, tuple(dict.fromkeys(words))
     found: dict[str, Wanted] = {}
     for word in words:
         if word in OIDC_WORDS:
@@ -91,9 +105,7 @@ def by_scope(world: World, words: Iterable[str]) -> tuple[frozenset[str], list[W
         audience, slash, name = word.rpartition("/")
         if not name:
             raise Denied(70011, f"The scope '{shown(word)}' is not valid.")
-        wanted = (
-            by_resource(world, audience) if slash else Wanted(GRAPH, GLOBAL.apis[Api.GRAPH].identifier, prefixed=False)
-        )
+        wanted = by_resource(turn, audience) if slash else graph(turn.cloud)
         before = found.get(wanted.api)
         names = (*(before.names if before else ()), name)
         found[wanted.api] = Wanted(wanted.api, (before or wanted).audience, names, (before or wanted).prefixed)
@@ -108,6 +120,11 @@ def by_scope(world: World, words: Iterable[str]) -> tuple[frozenset[str], list[W
             name = NAMES.get(wanted.api, wanted.audience)
             raise Denied(70011, f"The scope '{shown(unknown)}' does not exist on {shown(name)}.")
     return frozenset(words) & frozenset(OIDC_WORDS), list(found.values())
+
+
+def graph(cloud: Cloud) -> Wanted:
+    """Microsoft Graph, which a scope need not name."""
+    return Wanted(GRAPH, cloud.apis[Api.GRAPH].identifier, prefixed=False)
 
 
 def one_of(wanted: list[Wanted]) -> Wanted | None:

@@ -141,7 +141,7 @@ def _is_for_us(turn: Turn, where: Place, audiences: set[str]) -> bool:
         where.name.lower(),
         *((d.lower() for d in where.tenant.domains) if where.tenant else ()),
     }
-    bases = {turn.base.lower(), "https://login.microsoftonline.com"}
+    bases = {turn.base.lower(), turn.cloud.sign_in}
     ours = {
         f"{base}/{spelling}{ending}"
         for base in bases

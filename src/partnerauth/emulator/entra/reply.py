@@ -31,7 +31,7 @@ _ESCAPES = re.compile(r"%[0-9A-F]{2}")
 def answered(turn: Turn, visit: Visit, who: Authentication) -> Later:
     """The answer to a request that the person signed in for: a code, an id_token, or both."""
     asked = _asked(visit)
-    tenant, _, person = appearing(turn.world, who, place(turn.world, visit.segment))
+    tenant, _, person = appearing(turn.world, who, place(turn, visit.segment))
     words = frozenset(asked.scope) & frozenset(OIDC_WORDS)
     fields: dict[str, str] = {}
     optional = visit.optional | ({"auth_time"} if asked.max_age else set())

@@ -141,7 +141,7 @@ def _page(turn: Turn, flow: str, visit: Visit, now_at: str, wrong: str) -> Respo
 
 def _consent_page(turn: Turn, visit: Visit, step: Step) -> Response:
     registration = turn.world.registrations[visit.client]
-    tenant, _, person = appearing(turn.world, visit.who(), place(turn.world, visit.segment))
+    tenant, _, person = appearing(turn.world, visit.who(), place(turn, visit.segment))
     who = "" if visit.for_all else person.id
     before = Tenant("", "", []) if visit.ask_consent else tenant
     asked = missing(registration, before, who, visit.wanted)
@@ -172,7 +172,7 @@ def _automatic(turn: Turn, visit: Visit) -> Later:
         tenant, person = person_named(turn, automatic.upn if automatic else "")
         visit.tenant, visit.person, visit.first_at = tenant.id, person.id, turn.now
         visit.mfa_at = turn.now if automatic and automatic.mfa else None
-        where = place(turn.world, visit.segment).tenant or tenant
+        where = place(turn, visit.segment).tenant or tenant
         check_assigned(turn.world, where, turn.world.registrations[visit.client], person)
         denied = refused_outright(demanded_of(turn, visit), person.device)
         if denied is not None:

@@ -36,7 +36,7 @@ def stage(turn: Turn, visit: Visit) -> str:
         raise Denied(50057, "The user account is disabled.")
     if person.password_is_temporary or (visit.new_session and not visit.by_key and expired(turn, person)):
         return "change"
-    tenant, _, _ = appearing(turn.world, visit.who(), place(turn.world, visit.segment))
+    tenant, _, _ = appearing(turn.world, visit.who(), place(turn, visit.segment))
     check_assigned(turn.world, tenant, turn.world.registrations[visit.client], person)
     demanded = demanded_of(turn, visit)
     denied = refused_outright(demanded, person.device)
@@ -50,7 +50,7 @@ def stage(turn: Turn, visit: Visit) -> str:
 
 def demanded_of(turn: Turn, visit: Visit) -> Demands:
     """What the policies demand of this visit."""
-    tenant, _, person = appearing(turn.world, visit.who(), place(turn.world, visit.segment))
+    tenant, _, person = appearing(turn.world, visit.who(), place(turn, visit.segment))
     return demands(turn.world, Situation(tenant, person, visit.client, visit.resources, visit.channel))
 
 
@@ -100,7 +100,7 @@ def _asked_for(turn: Turn, visit: Visit, person: Person) -> str:
 
 def consent_needed(turn: Turn, visit: Visit) -> bool:
     """Whether to ask the person for consent. Raises `Denied` 90094 where only an administrator could give it."""
-    tenant, _, person = appearing(turn.world, visit.who(), place(turn.world, visit.segment))
+    tenant, _, person = appearing(turn.world, visit.who(), place(turn, visit.segment))
     if visit.consented:
         return False
     registration = turn.world.registrations[visit.client]

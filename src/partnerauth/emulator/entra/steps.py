@@ -46,7 +46,7 @@ def recognize(turn: Turn, visit: Visit) -> None:
 def consent(turn: Turn, visit: Visit, *, for_all: bool) -> None:
     """Write down what the person consents to: for everybody in the tenant if an administrator says so."""
     home, person = visitor(turn, visit)
-    tenant = place(turn.world, visit.segment).tenant or home
+    tenant = place(turn, visit.segment).tenant or home
     for_all = for_all and Role.GLOBAL_ADMIN in person.roles
     registration = turn.world.registrations[visit.client]
     who = "" if for_all else person.id

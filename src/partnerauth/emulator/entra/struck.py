@@ -45,7 +45,7 @@ def _sent(turn: Turn, denied: Denied, dialect: Dialect) -> Later | None:
     """The refusal on its way to the application, if the request is one that can be answered there."""
     try:
         asked = AuthorizeRequest.read(turn.arrival.request)
-        where = place(turn.world, unquote(turn.arrival.path.strip("/").partition("/")[0]))
+        where = place(turn, unquote(turn.arrival.path.strip("/").partition("/")[0]))
         redirect, _ = chosen(client(turn.world, asked.application_id, where), asked.redirect_uri, dialect)
     except (InvalidRequest, Denied):
         return None

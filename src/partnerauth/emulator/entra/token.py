@@ -21,7 +21,7 @@ def token(turn: Turn, segment: str, dialect: Dialect) -> Later:
     del dialect  # the request knows it by its path
     if turn.method != "POST":
         raise Denied(900561, f"The endpoint only accepts POST requests. Received a {turn.method[:10]} request.")
-    where = place(turn.world, segment)
+    where = place(turn, segment)
     attempt = Attempt(turn, where, read(turn))
     try:
         issued = attempt.decide()

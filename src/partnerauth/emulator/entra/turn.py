@@ -13,11 +13,11 @@ from functools import cached_property
 from typing import TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
-from partnerauth.cloud import GUID
+from partnerauth.cloud import GUID, Cloud
 from partnerauth.emulator import address
 from partnerauth.emulator.address import Arrival
 from partnerauth.emulator.entra.ledger import Ledger, SignIn
-from partnerauth.emulator.world import World
+from partnerauth.emulator.world import Tenant, World
 from partnerauth.messages import Response
 
 Later: TypeAlias = Callable[[], Response]
@@ -57,6 +57,15 @@ class Turn:
     def base(self) -> str:
         """What stands before the path in every URL that is advertised to this caller."""
         return self.arrival.base
+
+    @property
+    def cloud(self) -> Cloud:
+        """The cloud whose sign-in service is asked."""
+        return self.arrival.service.cloud
+
+    def serves(self, tenant: Tenant) -> bool:
+        """Whether a tenant lives in the cloud that is asked; the emulator's own pages are of all clouds."""
+        return not self.arrival.host or tenant.cloud == self.cloud.name
 
     @property
     def method(self) -> str:

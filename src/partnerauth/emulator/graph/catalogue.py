@@ -13,8 +13,8 @@ from functools import cache
 from partnerauth.apis import graph
 from partnerauth.apis.graph import permissions
 from partnerauth.apis.graph.permissions import Permission
-from partnerauth.cloud import GUID
-from partnerauth.emulator.entra.permissions import IDENTIFIERS, NAMES
+from partnerauth.cloud import GUID, Cloud
+from partnerauth.emulator.entra.permissions import NAMES, identifiers_of
 from partnerauth.emulator.world import World
 
 OWN = uuid.UUID("5c09e000-0000-4000-8000-000000000000")
@@ -69,9 +69,9 @@ def name_of(world: World, application: str) -> str:
     return registration.name if registration else NAMED.get(application, application)
 
 
-def identifiers(application: str) -> list[str]:
-    """The names that tokens can be asked for an application by."""
-    return [application, *(identifier for identifier, api in IDENTIFIERS.items() if api == application)]
+def identifiers(application: str, cloud: Cloud) -> list[str]:
+    """The names that tokens can be asked for an application by, in a cloud."""
+    return [application, *(identifier for identifier, api in identifiers_of(cloud).items() if api == application)]
 
 
 def _own(api: str, name: str, kind: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from partnerauth.apis.graph import principals
 from partnerauth.apis.operation import Operation
+from partnerauth.cloud import CLOUDS
 from partnerauth.emulator.entra.permissions import needs_admin
 from partnerauth.emulator.graph import catalogue
 from partnerauth.emulator.graph.answers import bad, conflict
@@ -90,7 +91,7 @@ def show(asked: Asked, found: ServicePrincipal) -> dict[str, Any]:
         "appOwnerOrganizationId": registration.tenant if registration else catalogue.MICROSOFT,
         "appRoleAssignmentRequired": found.assignment_required,
         "servicePrincipalType": "Application",
-        "servicePrincipalNames": catalogue.identifiers(application),
+        "servicePrincipalNames": catalogue.identifiers(application, CLOUDS[asked.tenant.cloud]),
         "signInAudience": "AzureADMyOrg" if registration and not registration.multi_tenant else "AzureADMultipleOrgs",
         "replyUrls": list(registration.platforms) if registration else [],
         "tags": found.tags,

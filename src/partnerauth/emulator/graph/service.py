@@ -16,7 +16,6 @@ from partnerauth.apis import reference
 from partnerauth.apis.graph.applications import OWNED
 from partnerauth.apis.graph.roles import GLOBAL
 from partnerauth.apis.operation import Access, Operation
-from partnerauth.cloud import GLOBAL as CLOUD
 from partnerauth.cloud import Api
 from partnerauth.emulator import continuous
 from partnerauth.emulator.address import Arrival
@@ -40,9 +39,8 @@ from partnerauth.emulator.graph.answers import Denied, forbidden, ids, stamped
 from partnerauth.emulator.graph.asked import Asked
 from partnerauth.emulator.graph.userinfo import PATH, userinfo
 from partnerauth.emulator.world import World
-from partnerauth.messages import Request, Response
+from partnerauth.messages import Response
 
-OWN = meant_for(CLOUD.apis[Api.GRAPH].identifier, APPLICATION_IDS[Api.GRAPH])
 REVOKED = (
     "Continuous access evaluation resulted in challenge with result: InteractionRequired and code:"
     " TokenIssuedBeforeRevocationTimestamp."
@@ -63,7 +61,7 @@ ANSWERS: Mapping[Operation[Any], Callable[[Asked], Response]] = MappingProxyType
 
 
 class Graph:
-    """The service at `graph.microsoft.com`."""
+    """The service at `graph.microsoft.com` and its like."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -80,7 +78,7 @@ class Graph:
         return stamped(self._world, arrival.request, response)
 
     def _answer(self, arrival: Arrival) -> Response:
-        bearer = self._admit(arrival.request)
+        bearer = self._admit(arrival)
         with self._world.lock:
             if arrival.path == PATH:
                 return userinfo(arrival, bearer)
@@ -96,21 +94,22 @@ class Graph:
             _check(asked)
             return ANSWERS[operation](asked)
 
-    def _admit(self, request: Request) -> Bearer:
+    def _admit(self, arrival: Arrival) -> Bearer:
+        sign_in = arrival.service.cloud.sign_in
         try:
-            bearer = read_bearer(self._world, request, OWN)
+            bearer = read_bearer(self._world, arrival, meant_for(Api.GRAPH, arrival.service.clouds))
         except BadToken as bad:
             message = {
                 Fault.MISSING: "Access token is empty.",
                 Fault.EXPIRED: "Lifetime validation failed, the token is expired.",
                 Fault.AUDIENCE: "Access token validation failure. Invalid audience.",
             }.get(bad.fault, "Access token validation failure.")
-            challenge = f'Bearer realm="", authorization_uri="{CLOUD.sign_in}/common/oauth2/authorize"'
+            challenge = f'Bearer realm="", authorization_uri="{sign_in}/common/oauth2/authorize"'
             raise Denied(401, "InvalidAuthenticationToken", message, (("WWW-Authenticate", challenge),)) from None
         with self._world.lock:
             moment = continuous.happened_since(self._world, bearer)
         if moment is not None:
-            named = continuous.challenge(APPLICATION_IDS[Api.GRAPH], moment)
+            named = continuous.challenge(APPLICATION_IDS[Api.GRAPH], moment, sign_in)
             raise Denied(401, "InvalidAuthenticationToken", REVOKED, (("WWW-Authenticate", named),))
         return bearer
 

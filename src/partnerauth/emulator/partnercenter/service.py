@@ -13,10 +13,9 @@ from partnerauth.apis import reference
 from partnerauth.apis.operation import Access, Operation
 from partnerauth.apis.partnercenter import consents, customers, mfa, profiles, users
 from partnerauth.apis.partnercenter.filter import Filter
-from partnerauth.cloud import GLOBAL, Api
+from partnerauth.cloud import Api
 from partnerauth.emulator.address import Arrival
 from partnerauth.emulator.bearer import BadToken, Bearer, Fault, meant_for, read_bearer
-from partnerauth.emulator.default import APPLICATION_IDS
 from partnerauth.emulator.partnercenter import resources
 from partnerauth.emulator.partnercenter.answers import BOM, CHALLENGE, refuse, stamped
 from partnerauth.emulator.partnercenter.applications import consent, withdraw
@@ -27,8 +26,6 @@ from partnerauth.emulator.relationships import roles_at
 from partnerauth.emulator.world import Customer, CustomerUser, Person, World
 from partnerauth.messages import Request, Response
 
-OWN = meant_for(GLOBAL.apis[Api.PARTNER_CENTER].identifier, APPLICATION_IDS[Api.PARTNER_CENTER])
-OLD = meant_for(GLOBAL.apis[Api.AZURE_AD_GRAPH].identifier, APPLICATION_IDS[Api.AZURE_AD_GRAPH])
 FOR_RESELLERS = ("indirectreseller", "indirectcloudsolutionprovider")
 
 
@@ -51,7 +48,7 @@ class Asked:
 
 
 class PartnerCenter:
-    """The service at `api.partnercenter.microsoft.com`."""
+    """The service at `api.partnercenter.microsoft.com` and its like."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -71,7 +68,7 @@ class PartnerCenter:
         """The answer to one request."""
         request, told = arrival.request, None
         try:
-            bearer = self._admit(request)
+            bearer = self._admit(arrival)
             if request.header("ValidateMfa").strip().lower() == "true":
                 told = bearer.app_only or bearer.mfa
             response = self._answer(arrival, bearer)
@@ -80,14 +77,15 @@ class PartnerCenter:
         with self._world.lock:
             return stamped(self._world, request, response, told)
 
-    def _admit(self, request: Request) -> Bearer:
+    def _admit(self, arrival: Arrival) -> Bearer:
+        own, old = (meant_for(api, arrival.service.clouds) for api in (Api.PARTNER_CENTER, Api.AZURE_AD_GRAPH))
         try:
-            bearer = read_bearer(self._world, request, lambda audience: OWN(audience) or OLD(audience))
+            bearer = read_bearer(self._world, arrival, lambda audience: own(audience) or old(audience))
         except BadToken as bad:
             if bad.fault is Fault.AUDIENCE:
                 raise refuse(401, 900420) from None
             raise refuse(401, 800001 if bad.fault is Fault.MISSING else 400) from None
-        if OLD(bearer.audience) and self._holds("azure_ad_graph_refused"):
+        if old(bearer.audience) and self._holds("azure_ad_graph_refused"):
             raise refuse(401, 900420)
         return bearer
 

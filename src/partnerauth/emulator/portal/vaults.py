@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 from partnerauth.cloud import GUID
-from partnerauth.emulator.address import VAULT_HOST, VAULT_SUFFIX
 from partnerauth.emulator.portal.ask import Ask, Done, Outcome, Page, Route, nowhere
 from partnerauth.emulator.portal.form import Form
 from partnerauth.emulator.world import SecretVersion, Vault, VaultSecret, World
@@ -25,7 +24,7 @@ def _list(ask: Ask, form: Form | None = None) -> Page:
 def _create(ask: Ask) -> Outcome:
     world, form = ask.world, Form(ask.fields)
     name = form.text("name", "a name", longest=24).lower()
-    if name and not (NAME.fullmatch(name) and VAULT_HOST.fullmatch(name + VAULT_SUFFIX)):
+    if name and not NAME.fullmatch(name):
         form.refuse("name", "3 to 24 letters, digits and hyphens, beginning with a letter.")
     if name in world.vaults:
         form.refuse("name", "There is a vault of this name already.")
@@ -34,7 +33,7 @@ def _create(ask: Ask) -> Outcome:
         form.refuse("name", "There is no partner in this world whose vault it could be.")
     if form.wrong or home is None:
         return _list(ask, form)
-    world.vaults[name] = Vault(name, home.id)
+    world.vaults[name] = Vault(name, home.id, cloud=home.cloud)
     return Done(f"/portal/vaults/{name}", f"The vault {name} was made. Nobody may use it yet: let an application in.")
 
 
@@ -57,7 +56,7 @@ def _vault(ask: Ask, form: Form | None = None) -> Page:
     form = form or Form()
     facts = {
         "vault": vault,
-        "host": vault.name + VAULT_SUFFIX,
+        "host": vault.host,
         "secrets": sorted(vault.secrets.values(), key=lambda secret: secret.name.lower()),
         "allowed": sorted((_caller(world, one), one) for one in vault.allowed),
         "candidates": [one for one in candidates if one[0] not in vault.allowed],

@@ -12,11 +12,10 @@ from typing import Any
 from partnerauth.apis import reference, referrals
 from partnerauth.apis.operation import Operation
 from partnerauth.apis.patch import patched, read_changes
-from partnerauth.cloud import GLOBAL, Api
+from partnerauth.cloud import Api
 from partnerauth.emulator.address import Arrival
 from partnerauth.emulator.bearer import BadToken, Bearer, Fault, meant_for, read_bearer
 from partnerauth.emulator.bodies import TooLarge, read_json
-from partnerauth.emulator.default import APPLICATION_IDS
 from partnerauth.emulator.referrals import deal as deals
 from partnerauth.emulator.referrals.answers import gateway, refuse, stamped
 from partnerauth.emulator.referrals.listing import Listing
@@ -24,7 +23,6 @@ from partnerauth.emulator.refusal import Refusal
 from partnerauth.emulator.world import Role, World
 from partnerauth.messages import Request, Response
 
-OWN = meant_for(GLOBAL.apis[Api.REFERRALS].identifier, APPLICATION_IDS[Api.REFERRALS])
 SHORT_PATH = "/v1.0/referrals"
 SEES_ALL = frozenset({Role.REFERRALS_ADMIN, Role.GLOBAL_ADMIN})
 READS = SEES_ALL | {Role.REFERRALS_USER}
@@ -46,7 +44,7 @@ class Referrals:
     def answer(self, arrival: Arrival) -> Response:
         """The answer to one request."""
         try:
-            bearer = self._admit(arrival.request)
+            bearer = self._admit(arrival)
             with self._world.lock:
                 deals.expire(self._world)
                 response = self._answer(arrival, bearer)
@@ -55,9 +53,9 @@ class Referrals:
         with self._world.lock:
             return stamped(self._world, arrival.request, response)
 
-    def _admit(self, request: Request) -> Bearer:
+    def _admit(self, arrival: Arrival) -> Bearer:
         try:
-            bearer = read_bearer(self._world, request, OWN)
+            bearer = read_bearer(self._world, arrival, meant_for(Api.REFERRALS, arrival.service.clouds))
         except BadToken as bad:
             if bad.fault is Fault.AUDIENCE:
                 raise gateway("Unauthorized. The Authorization header has an incorrect audience.") from None

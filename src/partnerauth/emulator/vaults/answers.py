@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from partnerauth.emulator.address import VAULT_SUFFIX
 from partnerauth.emulator.refusal import Refusal
 from partnerauth.emulator.world import SecretVersion, Vault, VaultSecret, World
 from partnerauth.messages import Headers, Request, Response
@@ -53,7 +52,7 @@ def stamped(world: World, request: Request, response: Response) -> Response:
 
 def host(vault: Vault) -> str:
     """The vault's real address, which identifiers carry however it is reached: the official SDK takes no other."""
-    return f"https://{vault.name}{VAULT_SUFFIX}"
+    return f"https://{vault.host}"
 
 
 def bundle(vault: Vault, secret: VaultSecret, version: SecretVersion, *, value: bool = False) -> dict[str, Any]:

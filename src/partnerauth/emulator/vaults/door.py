@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from partnerauth.cloud import GLOBAL, Api
-from partnerauth.emulator.address import VAULT_SUFFIX, Arrival
+from partnerauth.cloud import CLOUDS, Api
+from partnerauth.emulator.address import Arrival
 from partnerauth.emulator.bearer import BadToken, Bearer, Fault, read_bearer
 from partnerauth.emulator.continuous import happened_since
 from partnerauth.emulator.default import APPLICATION_IDS
@@ -17,8 +17,6 @@ from partnerauth.emulator.vaults.answers import refuse
 from partnerauth.emulator.world import Vault, World
 from partnerauth.oauth.tokens import BACKDATED
 
-AUDIENCES = (GLOBAL.apis[Api.KEY_VAULT].identifier, APPLICATION_IDS[Api.KEY_VAULT])
-"""Exactly these: a slash at the end is another audience here (3.1)."""
 LATEST = 253_402_000_000
 """Almost the end of the year 9999."""
 
@@ -26,7 +24,7 @@ LATEST = 253_402_000_000
 def admit(world: World, arrival: Arrival, vault: Vault) -> Bearer:
     """Who is calling, if the vault's tenant knows them and nothing happened since their token. Raises `Refusal` 401."""
     try:
-        bearer = read_bearer(world, arrival.request, AUDIENCES.__contains__)
+        bearer = read_bearer(world, arrival, _audiences(vault).__contains__)
     except BadToken as bad:
         raise _challenged(arrival, vault, _reason(bad, vault)) from None
     if bearer.tid != vault.tenant:
@@ -41,12 +39,16 @@ def admit(world: World, arrival: Arrival, vault: Vault) -> Bearer:
 
 def authority(arrival: Arrival, vault: Vault) -> str:
     """The sign-in address that a challenge names: the real one at the vault's real name, else ours as addressed."""
-    origin = GLOBAL.sign_in if arrival.request.host.endswith(VAULT_SUFFIX) else arrival.request.origin
-    return f"{origin}/{vault.tenant}"
+    return f"{arrival.sign_in}/{vault.tenant}"
+
+
+def _audiences(vault: Vault) -> tuple[str, str]:
+    """Exactly these: a slash at the end is another audience here (3.1)."""
+    return CLOUDS[vault.cloud].apis[Api.KEY_VAULT].identifier, APPLICATION_IDS[Api.KEY_VAULT]
 
 
 def _challenged(arrival: Arrival, vault: Vault, message: str) -> Refusal:
-    challenge = f'Bearer authorization="{authority(arrival, vault)}", resource="{AUDIENCES[0]}"'
+    challenge = f'Bearer authorization="{authority(arrival, vault)}", resource="{_audiences(vault)[0]}"'
     return refuse(401, message, headers=(("WWW-Authenticate", challenge),))
 
 
@@ -66,8 +68,8 @@ def _demanding(arrival: Arrival, vault: Vault, since: datetime) -> Refusal:
     demand = {"access_token": {"nbf": {"essential": True, "value": str(int(since.timestamp()))}}}
     claims = base64.b64encode(msgspec.json.encode(demand)).decode()
     challenge = (
-        f'Bearer authorization="{authority(arrival, vault)}", resource="{AUDIENCES[0]}", error="insufficient_claims",'
-        f' claims="{claims}"'
+        f'Bearer authorization="{authority(arrival, vault)}", resource="{_audiences(vault)[0]}",'
+        f' error="insufficient_claims", claims="{claims}"'
     )
     message = "Continuous access evaluation resulted in challenge with result: InteractionRequired."
     return refuse(401, message, headers=(("WWW-Authenticate", challenge),))
@@ -78,9 +80,9 @@ def _reason(bad: BadToken, vault: Vault) -> str:
         case Fault.MISSING:
             return "AKV10000: Request is missing a Bearer or PoP token."
         case Fault.AUDIENCE:
-            return f"AKV10022: Invalid audience. Expected {', '.join(AUDIENCES)}, found: {bad.found[:100]}."
+            return f"AKV10022: Invalid audience. Expected {', '.join(_audiences(vault))}, found: {bad.found[:100]}."
         case Fault.ISSUER:
-            expected = f"https://sts.windows.net/{vault.tenant}/"
+            expected = CLOUDS[vault.cloud].v1_issuers[0].format(tid=vault.tenant)
             return f"AKV10032: Invalid issuer. Expected one of {expected}, found {bad.found[:100]}."
         case Fault.UNSIGNED:
             return "AKV10046: Unable to resolve the key used for signature validation."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from partnerauth.emulator.address import VAULT_SUFFIX, Arrival
+from partnerauth.emulator.address import Arrival
 from partnerauth.emulator.refusal import Refusal
 from partnerauth.emulator.vaults import backup, deletion, rights, secrets
 from partnerauth.emulator.vaults.answers import refuse, stamped
@@ -37,7 +37,7 @@ ROUTES: tuple[tuple[str, str, Right, Callable[[Asked], Response]], ...] = (
 
 
 class Vaults:
-    """The services at `{vault}.vault.azure.net`."""
+    """The services at `{vault}.vault.azure.net` and its like."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -52,10 +52,10 @@ class Vaults:
             return stamped(self._world, arrival.request, response)
 
     def _answer(self, arrival: Arrival) -> Response:
-        name = arrival.host.removesuffix(VAULT_SUFFIX)
+        name = arrival.host.partition(".")[0]
         with self._world.lock:
             vault = self._world.vaults.get(name)
-        if vault is None:
+        if vault is None or vault.host != arrival.host:
             raise refuse(404, f"There is no vault '{name[:24]}' in this world.")
         bearer = admit(self._world, arrival, vault)
         with self._world.lock:

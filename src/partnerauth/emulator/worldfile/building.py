@@ -59,7 +59,8 @@ class Builder(Applications, Vaults):
         for number, domain in enumerate(entry.domains):
             self._domain(domain, place / "domains" / number)
         found = self._id(entry.id, "tenant", entry.domains[0], place)
-        tenant = Tenant(found, entry.name, entry.domains, entry.country, entry.partner)
+        self._cloud(entry.cloud, place / "cloud")
+        tenant = Tenant(found, entry.name, entry.domains, entry.country, entry.partner, cloud=entry.cloud)
         tenant.secrets_last = (place / "secrets_last").duration(entry.secrets_last)
         self._world.tenants[found] = tenant
 

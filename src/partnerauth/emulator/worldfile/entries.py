@@ -22,6 +22,7 @@ class TenantEntry(Entry):
     id: str = ""
     country: str = "US"
     partner: bool = False
+    cloud: str = "global"
     secrets_last: Any = None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from partnerauth.apis.graph.roles import TEMPLATES
-from partnerauth.cloud import DOMAIN, GUID
+from partnerauth.cloud import CLOUDS, DOMAIN, GUID
 from partnerauth.emulator.default import APPLICATION_IDS
 from partnerauth.emulator.entra.directory import directory
 from partnerauth.emulator.world import Tenant, World
@@ -57,6 +57,11 @@ class Names:
             return written.lower()
         place.known(written, APIS, "API")
         return APIS[written]
+
+    def _cloud(self, written: str, place: Place) -> None:
+        place.known(written, CLOUDS, "cloud")
+        if CLOUDS[written].closed:
+            place.wrong(f"the {written} cloud is closed: {CLOUDS[written].closed}")
 
     def _domain(self, written: str, place: Place) -> None:
         if not DOMAIN.fullmatch(written):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from partnerauth.emulator.address import VAULT_HOST, VAULT_SUFFIX
+from partnerauth.cloud import VAULT_NAME
 from partnerauth.emulator.world import SecretVersion, Vault, VaultRole, VaultSecret
 from partnerauth.emulator.worldfile import entries
 from partnerauth.emulator.worldfile.entry import Place
@@ -17,7 +17,7 @@ class Vaults(Names):
 
     def furnish(self, entry: entries.VaultEntry, place: Place) -> None:
         """Add the vault that an entry describes. Raises `Misconfigured`."""
-        if not VAULT_HOST.fullmatch(entry.name + VAULT_SUFFIX):
+        if not VAULT_NAME.fullmatch(entry.name) or entry.name != entry.name.lower():
             (place / "name").wrong("expected 3 to 24 lower-case letters, digits and hyphens")
         self._once("vault", entry.name, place / "name")
         tenant = self._tenant_named(entry.tenant, place)
@@ -45,6 +45,7 @@ class Vaults(Names):
             delete_takes=(place / "delete_takes").duration(entry.delete_takes) or timedelta(),
             write_takes=(place / "write_takes").duration(entry.write_takes) or timedelta(),
             valid_from=(place / "valid_from").moment(entry.valid_from),
+            cloud=tenant.cloud,
         )
         for number, secret in enumerate(entry.secrets):
             there = place / "secrets" / number

@@ -51,6 +51,7 @@ def _tables(world: World) -> dict[str, list[entries.Entry]]:
                 domains=tenant.domains,
                 country=tenant.country,
                 partner=tenant.partner,
+                cloud=tenant.cloud,
                 secrets_last=_span(tenant.secrets_last),
             )
             for tenant in world.tenants.values()
