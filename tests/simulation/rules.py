@@ -432,7 +432,7 @@ class Rules:
         if not redeemed.new or redeemed.new == redeemed.spent or act.foreign:
             return
         kept = self._read(there) if there is not None else None
-        if redeemed.absent and kept is not None and kept.turn == act.meant and act.alarmed:
+        if redeemed.absent and kept is not None and kept.turn == act.meant and (act.alarmed or kept.alarm):
             return
         if kept is None or act.meant is None or kept.turn <= act.meant:
             raise Broken("5", "an access token was handed out whose refresh token is not in the store")
