@@ -21,7 +21,7 @@ SEEDS = {
     "file": range(40_000),
     "postgres": range(1_000_000, 1_030_000),
     "openbao": range(2_000_000, 2_030_000),
-    "keyvault": range(3_000_000, 3_000_500),
+    "keyvault": range(3_000_000, 3_000_300),
 }
 """Which for each store: the same ones each time, so that a run can be repeated.
 

@@ -86,9 +86,10 @@ def could_have_been_kept(down: Times, obtained: float) -> Span | None:
 
     A window is a time at which the sign-in service, the store and the watch were up, application and person in order,
     long enough for an attempt: a day, or near the end a twelfth of what was left, and the time until the next look.
+    Up to the look after the week, nobody has tried.
     """
     end = obtained + IDLE
-    for begin, until in down.between(obtained + 7 * DAY, end):
+    for begin, until in down.between(obtained + 7 * DAY + QUIET, end):
         needed = min(PATIENCE.total_seconds(), (end - begin) / CHANCES) + looks(end - begin) + 2 * HURRY.total_seconds()
         if until - begin >= needed:
             return begin, until
