@@ -11,11 +11,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from joserfc import jwt
+from joserfc.jwk import RSAKey
 
 from partnerauth.cloud import Api
 from partnerauth.emulator.default import ADMIN_AGENT, APPLICATION_IDS, TENANT, VAULT, WEB_APP
 from partnerauth.emulator.graph.certificates import key_id
 from partnerauth.emulator.registration import Registration
+from partnerauth.emulator.world import FederatedCredential
 from tests.canaries import Canary
 from tests.cli.shell import SECONDS, Outcome, Place, Shell
 
@@ -33,6 +38,7 @@ def registration(place: Place) -> Iterator[Registration]:
     tenant.application_grants[WEB_APP, GRAPH] = {"Application.ReadWrite.All"}
     yield found
     found.secrets, found.certificates = secrets, []
+    found.federated.clear()
     tenant.application_grants.clear()
     tenant.application_grants.update(grants)
     world.measures.spreading_takes = timedelta()
@@ -123,10 +129,11 @@ def test_a_daily_job(shell: Shell, place: Place, file: Path, registration: Regis
     assert ids(registration) == [rotated["key_id"]]
 
 
-def test_secret_to_certificate_with_the_same_consent(
-    shell: Shell, place: Place, file: Path, registration: Registration
+def test_secret_to_certificate_to_federation_with_the_same_consent(
+    shell: Shell, place: Place, file: Path, registration: Registration, canary: Canary
 ) -> None:
     shell.consent()
+    (consented,) = shell.run("status", "--json").value
     pem = shell.home / "app.pem"
 
     made = shell.run("credential", "rotate", "--kind", "certificate", "--to", str(pem), "--json")
@@ -142,6 +149,26 @@ def test_secret_to_certificate_with_the_same_consent(
     assert renewed(shell, place).code == 0
     rows = shell.run("credential", "status", "--json").value
     assert [(row["kind"], row["known_from"], row["days_left"]) for row in rows] == [("certificate", "certificate", 364)]
+
+    token = canary.allowed(shell.home / "federated-token")
+    token.write_text(issued_elsewhere(place, registration))
+    registration.certificates.clear()
+    shell.settings |= {"federated_token_file": str(token), "credentials": "federated", "certificate": ""}
+    assert renewed(shell, place).code == 0
+    (now,) = shell.run("status", "--json").value
+    assert (now["consented_at"], now["mfa"], now["state"]) == (consented["consented_at"], "shown", "live")
+
+
+def issued_elsewhere(place: Place, registration: Registration) -> str:
+    """A token of another issuer, whom the registration trusts from now on."""
+    world, issuer, subject = place.emulator.world, "https://token.actions.githubusercontent.com", "repo:contoso/sync"
+    key = generate_private_key(public_exponent=65537, key_size=2048)
+    world.issuers[issuer] = [key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()]
+    registration.federated.append(FederatedCredential("f1", "sync", issuer, subject))
+    now = int(world.now().timestamp())
+    times = {"iat": now, "nbf": now, "exp": now + 300}
+    said = {"iss": issuer, "sub": subject, "aud": "api://AzureADTokenExchange", **times}
+    return jwt.encode({"alg": "RS256", "kid": "1"}, said, RSAKey.import_key(key))
 
 
 def test_into_the_store(shell: Shell, file: Path, registration: Registration) -> None:
