@@ -52,7 +52,7 @@ class PartnerAuthError(Exception):
 
     `hint` says what to do next. `code` is an AADSTS or Partner Center code where one was given; `correlation_id` is
     what Microsoft's support asks for; `retry_after` is in seconds; `claims` is a claims challenge (JSON text) to sign
-    in with.
+    in with. `unjudged`: what came of a sign-in lies sealed for a day, and is judged by whatever runs next.
     """
 
     exit_code: ClassVar[int] = 1
@@ -78,6 +78,7 @@ class PartnerAuthError(Exception):
         self.retry_after = retry_after
         self.claims = claims
         self.status = status
+        self.unjudged = False
 
 
 class Misconfigured(PartnerAuthError):

@@ -52,8 +52,8 @@ class StorePlace:
         return response
 
     def served(self, kind: str, request: Request, emulator: Emulator) -> Response:
-        """What it answers when all is well."""
-        raise NotImplementedError
+        """What it answers when all is well. A store without a server asks for nothing."""
+        raise AssertionError(f"{kind} is asked, and there is no server")
 
     def begin(self) -> None:
         """What a child does first."""

@@ -32,6 +32,7 @@ from partnerauth.stores.memory import MemoryStore
 from partnerauth.stores.store import SecretStore
 from tests.consent.partner import NOON
 from tests.portal.conftest import browser, playwright
+from tests.quiet import quiet
 from tests.seeds.conftest import certificates
 
 __all__ = ["browser", "certificates", "playwright"]
@@ -162,14 +163,9 @@ def window(
             viewport={"width": width, "height": 900},
             color_scheme=colours,
         )
-    page = own.new_page()
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.set_default_timeout(20_000)
     try:
-        yield page
-        assert [line for line in said if not any(remark in line for remark in REMARKS)] == []
+        with quiet(own.new_page(), REMARKS, 20_000) as page:
+            yield page
     finally:
         if context is None:
             own.close()

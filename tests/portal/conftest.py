@@ -8,6 +8,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
+from tests.quiet import quiet
 from tests.seeds.conftest import certificates, serve_world
 
 __all__ = ["certificates", "serve_world"]
@@ -68,13 +69,8 @@ def window(
         viewport={"width": width, "height": 900},
         color_scheme=colours,
     )
-    page = context.new_page()
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.set_default_timeout(15_000)
     try:
-        yield page
-        assert [line for line in said if not any(remark in line for remark in REMARKS)] == []
+        with quiet(context.new_page(), REMARKS, 15_000) as page:
+            yield page
     finally:
         context.close()

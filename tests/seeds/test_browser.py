@@ -14,6 +14,7 @@ from partnerauth.emulator.worldfile import read_world
 from partnerauth.messages import Request, Response
 from partnerauth.oauth.evidence import Mfa, read_access_token
 from partnerauth.serving.server import serve
+from tests.quiet import quiet
 from tests.seeds.conftest import PATIENCE, Place, ServeWorld, Shell, ended, printed_link
 from tests.seeds.sample import Sample
 
@@ -67,15 +68,10 @@ def browser(chromium: Path, playwright: Playwright) -> Iterator[Browser]:
 def window(browser: Browser, *, scripts: bool = True) -> Iterator[Page]:
     """A window without any cookies. At the end the browser must have had nothing to say on its console."""
     context = browser.new_context(ignore_https_errors=True, java_script_enabled=scripts)
-    page = context.new_page()
-    said: list[str] = []
-    # A page that is used before it is whole makes the browser remark on its autofocus.
-    page.on("console", lambda message: said.append(message.text) if "Autofocus" not in message.text else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.set_default_timeout(15_000)
     try:
-        yield page
-        assert said == []
+        # A page that is used before it is whole makes the browser remark on its autofocus.
+        with quiet(context.new_page(), ["Autofocus"], 15_000) as page:
+            yield page
     finally:
         context.close()
 

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from partnerauth.cloud import Authority, Dialect, Resource
-from partnerauth.consent.first import KEPT_FOR_LATER, FirstConsent, Kept
+from partnerauth.consent.first import FirstConsent, Kept
 from partnerauth.consent.grants import Granted, read_grants
 from partnerauth.consent.invitation import PATH, Invitation, Invitations, Purpose
 from partnerauth.consent.page import FILES, page, plain_file
@@ -296,7 +296,7 @@ class Desk:
     def _refused(self, visit: Visit, spent: Invitation | None, error: PartnerAuthError) -> Flow[Mapping[str, Any]]:
         """Tell why, and give the invitation back, unless the consent may still come of what was left."""
         log.warning("a visit ended with %s%s", type(error).__name__, f" {error.code}" if error.code else "")
-        if KEPT_FOR_LATER in error.hint:
+        if error.unjudged:
             return unjudged(error)
         if spent is not None:
             try:

@@ -187,6 +187,7 @@ class FirstConsent:
             kept = yield from self._judged(pending, expected, redeemed)
         except PartnerAuthError as error:
             if pending.refresh_token and isinstance(error, (Unreachable, StoreFailed)):
+                error.unjudged = True
                 error.hint += f" {KEPT_FOR_LATER}"
             else:
                 yield from self._clear(pending)

@@ -136,8 +136,9 @@ class Watch:
         store: StoreFailed | None = None
         self._know(done)
         try:
-            self._tidy()
+            self._finish_left()
             done.looks = self.look()
+            self._mend(done)
         except StoreFailed as failure:
             store = failure
         else:
@@ -165,16 +166,19 @@ class Watch:
         self.plan = replace(self.plan, credential_ends=last_end(done.credentials))
         self.lookout = replace(self.lookout, plan=self.plan)
 
-    def _tidy(self) -> None:
-        """Judge what was left unjudged; see to it that the newest token is on top. Raises `StoreFailed`."""
-        book = self.sweep.user.book
+    def _finish_left(self) -> None:
+        """Judge what sign-ins left unjudged. Raises `StoreFailed`."""
         for outcome in run(self.first.finish(), self.sweep.send, self.pause) if self.first is not None else ():
             if isinstance(outcome, Kept):
                 self._say("kept", tenant=outcome.consent.tenant, user=outcome.consent.username)
             else:
                 self._say("not-kept", error=outcome.message, hint=outcome.hint)
+
+    def _mend(self, done: Round) -> None:
+        """See to it that the newest tokens are on top, where a store can only add versions. Raises `StoreFailed`."""
+        book = self.sweep.user.book
         if isinstance(book.store, OrderingStore):
-            for consent in run(book.consents(), self.sweep.send, self.pause):
+            for consent in done.consents:
                 run(book.mend(consent.tenant), self.sweep.send, self.pause)
 
     def _surviving(self) -> float:
