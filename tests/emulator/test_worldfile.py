@@ -18,6 +18,7 @@ from partnerauth.emulator.groups import groups
 from partnerauth.emulator.rules.access import AccessPolicy, Channel, Control
 from partnerauth.emulator.rules.causes import ENDS, Cause, Kind
 from partnerauth.emulator.rules.measures import Measures
+from partnerauth.emulator.vaults import pairs
 from partnerauth.emulator.world import (
     AppCertificate,
     AppSecret,
@@ -25,6 +26,7 @@ from partnerauth.emulator.world import (
     Customer,
     CustomerUser,
     FederatedCredential,
+    KeyVersion,
     Method,
     Person,
     Policies,
@@ -33,6 +35,7 @@ from partnerauth.emulator.world import (
     SecretVersion,
     Tenant,
     Vault,
+    VaultKey,
     VaultSecret,
     World,
 )
@@ -319,6 +322,14 @@ def test_the_least_of_everything_is_a_world() -> None:
         ("vaults", {"name": '"a"'}, "vaults[0].name: expected 3 to 24"),
         ("vaults", {"allowed": '["x"]'}, "vaults[0].allowed[0]: there is no person 'x'"),
         ("vaults", {"secrets": '[{name = "a"}, {name = "A"}]'}, "already, at vaults[0].secrets[0].name"),
+        ("vaults", {"keys": '[{name = "a"}, {name = "A"}]'}, "already, at vaults[0].keys[0].name"),
+        ("vaults", {"keys": '[{name = "a", versions = [{size = 1024}]}]'}, "keys[0].versions[0].size: expected one of"),
+        ("vaults", {"keys": '[{name = "a", versions = [{private = "none.pem"}]}]'}, "'none.pem' cannot be read"),
+        (
+            "vaults",
+            {"keys": '[{name = "a", versions = [{private = "-----BEGIN"}]}]'},
+            "vaults[0].keys[0].versions[0].private: expected a private key as PEM",
+        ),
         ("referrals", {"customer": '""'}, "referrals[0]: expected `name` and `customer`"),
         ("referrals", {"document": "'[]'"}, "referrals[0].document: expected a JSON object with an `id`"),
         ("referrals", {"document": "'{'"}, "referrals[0].document: "),
@@ -378,6 +389,7 @@ dates = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.ju
 perhaps = st.none() | dates
 flags = st.booleans()
 names = st.sets(texts, max_size=3)
+PAIR = pairs.make_ec("P-256")
 labels = st.from_regex(r"[a-z][a-z0-9]{2,10}", fullmatch=True)
 
 
@@ -480,6 +492,22 @@ def worlds(draw: st.DrawFn) -> World:
         )
         for secret in draw(st.lists(labels, max_size=2, unique=True)):
             vault.secrets[secret] = VaultSecret(secret, draw(st.lists(version, max_size=2)), draw(perhaps))
+        key_version = st.builds(
+            KeyVersion,
+            guids,
+            st.sampled_from(["EC", "EC-HSM"]),
+            st.just(PAIR),
+            dates,
+            dates,
+            st.lists(st.sampled_from(["sign", "verify"]), max_size=2),
+            flags,
+            st.none() | st.dictionaries(texts, texts, max_size=2),
+            st.none() | st.integers(),
+            st.none() | st.integers(),
+        )
+        for key in draw(st.lists(labels, max_size=2, unique=True)):
+            vault.keys[key] = VaultKey(key, draw(st.lists(key_version, max_size=2)), draw(perhaps))
+        vault.premium = draw(flags)
         world.vaults[name] = vault
     for name in draw(st.lists(guids, max_size=1)):
         world.referrals[name] = draw(st.dictionaries(texts, json_values, max_size=3)) | {"id": name}
