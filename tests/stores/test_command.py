@@ -284,6 +284,17 @@ def test_a_move_into_postgresql_and_out_of_it(
     assert [entry.value for entry in found if entry] == [token] * 3
 
 
+def in_the_vault(server: Server) -> dict[str, str]:
+    """The variables of an application that may use the emulated vault."""
+    return {
+        "PARTNERAUTH_CLOUD": server.url,
+        "PARTNERAUTH_CA": str(server.ca),
+        "PARTNERAUTH_TENANT": TENANT,
+        "PARTNERAUTH_CLIENT_ID": WEB_APP,
+        "PARTNERAUTH_CLIENT_SECRET": WEB_APP_SECRET,
+    }
+
+
 def test_a_move_into_a_vault_takes_the_vaults_names(
     shell: Shell, store: FileStore, desk: Desk, served: tuple[Desk, Server], token: Hidden
 ) -> None:
@@ -297,13 +308,7 @@ def test_a_move_into_a_vault_takes_the_vaults_names(
     aside = replace(found, state=State.SUPERSEDED)
     store.write(f"{entries[0].name}-superseded-1", token, aside.tags(), None)
     store.write("pending-0", token, {"format": "partnerauth-pending/1"}, None)
-    shell.variables |= {
-        "PARTNERAUTH_CLOUD": served[1].url,
-        "PARTNERAUTH_CA": str(served[1].ca),
-        "PARTNERAUTH_TENANT": TENANT,
-        "PARTNERAUTH_CLIENT_ID": WEB_APP,
-        "PARTNERAUTH_CLIENT_SECRET": WEB_APP_SECRET,
-    }
+    shell.variables |= in_the_vault(served[1])
     vault = f"{served[1].url}/{VAULT}.vault.azure.net"
 
     outcome = shell.run("move", "--to", vault, "--json", "--forget")
@@ -441,6 +446,35 @@ def test_from_a_file_to_a_passphrase_to_a_given_key(shell: Shell, store: FileSto
     assert shell.run("verify").code == 0
     assert "given" in shell.run("explain", "--json").value["key"]
     assert shell.run("verify", "--store-key", "passphrase").code == 7
+
+
+def test_a_store_goes_over_to_a_key_of_a_vault_and_everything_goes_on(
+    shell: Shell, store: FileStore, desk: Desk, served: tuple[Desk, Server], token: Hidden
+) -> None:
+    """Backed up, restored, moved and verified; the key rotates in the vault, and is taken up by its name."""
+    entries, server = fill(store, token), served[1]
+    shell.variables = in_the_vault(server) | {"PARTNERAUTH_BACKUP_PASSPHRASE": PASSPHRASE}
+    key = f"vault:{server.url}/{VAULT}.vault.azure.net/keys/store"
+    with desk.keys(server.url, server.ca) as keys:
+        keys.create_rsa_key("store")
+
+        done = shell.run("rekey", "--new-key", key, "--values", "--json")
+        assert (done.code, done.value["key"]) == (0, f"vault-key: {key.removeprefix('vault:')}")
+        assert done.value["next"] == f"set store_key to {key}"
+        refused = shell.run("verify")
+        assert (refused.code, "`store_key` does not name it" in refused.err) == (7, True)
+        shell.variables["PARTNERAUTH_STORE_KEY"] = key
+        assert shell.run("backup", "consents.backup", "--json").value["entries"] == len(entries)
+        assert shell.run("restore", "consents.backup", "--json").value[0]["result"] == "there already"
+        moved = shell.run("move", "--to", str(shell.home / "moved.db"), "--to-key", key, "--json")
+        assert {row["result"] for row in moved.value} == {"copied"}
+
+        keys.rotate_key("store")
+        assert [row["opens"] for row in shell.run("verify", "--json").value] == [True] * len(entries)
+        assert shell.run("rekey", "--new-key", key, "--json").value["key id"] != done.value["key id"]
+        desk.vault.keys["store"].versions[0].enabled = False
+        left = shell.run("verify", "--store", str(shell.home / "moved.db"))
+        assert (left.code, "KeyDisabled" in left.err, "hint: Enable" in left.err) == (7, True, True)
 
 
 @pytest.mark.parametrize(
