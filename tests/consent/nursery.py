@@ -44,8 +44,6 @@ from partnerauth.oauth.authorize import AuthorizeResponse, Ticket
 from partnerauth.oauth.keys import SigningKeys
 from partnerauth.oauth.tokens import TokenSet
 from partnerauth.session import Session
-from partnerauth.stores.file import FileStore
-from partnerauth.stores.key import KeyFile
 from tests.consent.partner import CUSTOMER
 from tests.consent.places import PLACES, StorePlace
 from tests.simulation.place import CLOUD, GRAPH, PARTNER_CENTER, REPLY, HostClock, Place
@@ -63,11 +61,6 @@ SKEWS = (0, 0, 0, 1, -1, 30 * 24, -30 * 24)
 PAUSES = (0, 0, 0.1, 1, 24, 24 * 8, 24 * 25)
 """Hours."""
 OLD = timedelta(days=55)
-
-
-def file_store(directory: Path) -> FileStore:
-    """A store in a file under `directory`."""
-    return FileStore(directory / "data" / "store.db", KeyFile(directory / "keys" / "store.key"))
 
 
 @dataclass
