@@ -9,12 +9,7 @@ from partnerauth.apis.partnercenter import customers
 from partnerauth.emulator.clock import WorldClock
 from partnerauth.emulator.default import TENANT, WEB_APP, contoso
 from partnerauth.emulator.emulator import Emulator
-from partnerauth.errors import (
-    InvalidClient,
-    PartnerAuthError,
-    Unauthorized,
-    Unreadable,
-)
+from partnerauth.errors import InvalidClient, PartnerAuthError, Unauthorized, Unreadable
 from partnerauth.flow import Flow, run, work
 from partnerauth.messages import Request, Response
 from partnerauth.oauth.application import Application, Secret

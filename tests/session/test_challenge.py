@@ -4,9 +4,7 @@ import pytest
 
 from partnerauth.cloud import Api
 from partnerauth.emulator.clock import WorldClock
-from partnerauth.errors import (
-    Unavailable,
-)
+from partnerauth.errors import Unavailable
 from partnerauth.oauth.sources import AppOnly
 from partnerauth.session import AsyncSession, Session
 from partnerauth.stores.file import FileStore

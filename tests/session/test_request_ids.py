@@ -5,12 +5,7 @@ import uuid
 import pytest
 
 from partnerauth.emulator.clock import WorldClock
-from partnerauth.errors import (
-    InvalidClient,
-    PartnerAuthError,
-    Unreachable,
-    Unreadable,
-)
+from partnerauth.errors import InvalidClient, PartnerAuthError, Unreachable, Unreadable
 from partnerauth.messages import Response
 from partnerauth.oauth.sources import AppOnly
 from partnerauth.session import AsyncSession, Session

@@ -11,10 +11,7 @@ import pytest
 
 from partnerauth.cloud import Api
 from partnerauth.emulator.clock import WorldClock
-from partnerauth.errors import (
-    InvalidClient,
-    Unreachable,
-)
+from partnerauth.errors import InvalidClient, Unreachable
 from partnerauth.messages import Response
 from partnerauth.oauth.sources import AppOnly
 from partnerauth.oauth.tokens import TokenSet

@@ -6,9 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from partnerauth.emulator.clock import WorldClock
-from partnerauth.errors import (
-    InvalidClient,
-)
+from partnerauth.errors import InvalidClient
 from partnerauth.messages import Request, Response
 from partnerauth.oauth.sources import AppOnly
 from partnerauth.session import Session

@@ -9,10 +9,7 @@ import pytest
 from partnerauth.clock import SYSTEM
 from partnerauth.cloud import Api
 from partnerauth.emulator.clock import WorldClock
-from partnerauth.errors import (
-    InvalidClient,
-    Unreachable,
-)
+from partnerauth.errors import InvalidClient, Unreachable
 from partnerauth.messages import Response
 from partnerauth.oauth.sources import AppOnly
 from partnerauth.session import AGAIN, EARLY, Session

@@ -12,17 +12,7 @@ from partnerauth.consent.desk import COOKIE
 from partnerauth.emulator.default import ADMIN_AGENT, TENANT, WEB_APP
 from partnerauth.emulator.world import Role
 from partnerauth.messages import Request
-from tests.consent.guest import (
-    OWN,
-    Guest,
-    asked,
-    desk_of,
-    hidden,
-    leads_to,
-    nothing_kept,
-    said,
-    title,
-)
+from tests.consent.guest import OWN, Guest, asked, desk_of, hidden, leads_to, nothing_kept, said, title
 from tests.consent.partner import REPLY, Partner
 
 

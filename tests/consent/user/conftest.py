@@ -3,9 +3,7 @@
 import pytest
 
 from partnerauth.stores.store import SecretStore
-from tests.consent.partner import (
-    Partner,
-)
+from tests.consent.partner import Partner
 
 
 @pytest.fixture

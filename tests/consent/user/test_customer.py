@@ -5,18 +5,9 @@ import pytest
 from partnerauth.cloud import Api
 from partnerauth.consent.consent import State
 from partnerauth.emulator.default import APPLICATION_IDS, WEB_APP
-from partnerauth.errors import (
-    PartnerAuthError,
-    PermissionNeeded,
-)
+from partnerauth.errors import PartnerAuthError, PermissionNeeded
 from partnerauth.oauth.evidence import read_access_token
-from tests.consent.partner import (
-    CUSTOMER,
-    GRAPH,
-    NOON,
-    Partner,
-    refusing,
-)
+from tests.consent.partner import CUSTOMER, GRAPH, NOON, Partner, refusing
 
 
 @pytest.fixture

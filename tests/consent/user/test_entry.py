@@ -6,21 +6,12 @@ import pytest
 
 from partnerauth.consent.consent import FORMAT, State
 from partnerauth.emulator.default import ADMIN_AGENT, JOHN, NATIVE_APP, TENANT, WEB_APP
-from partnerauth.errors import (
-    InvalidGrant,
-    MfaAbsent,
-    Misconfigured,
-    NoConsent,
-    StoreCorrupt,
-)
+from partnerauth.errors import InvalidGrant, MfaAbsent, Misconfigured, NoConsent, StoreCorrupt
 from partnerauth.hidden import Hidden
 from partnerauth.oauth.application import Application
 from partnerauth.oauth.evidence import Mfa
 from partnerauth.stores.memory import MemoryStore
-from tests.consent.partner import (
-    NOON,
-    Partner,
-)
+from tests.consent.partner import NOON, Partner
 
 
 def test_another_application_does_not_see_it(partner: Partner) -> None:

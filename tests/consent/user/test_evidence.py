@@ -7,18 +7,11 @@ import pytest
 from partnerauth.cloud import GLOBAL, Api
 from partnerauth.consent.book import ConsentBook
 from partnerauth.emulator.default import TENANT, WEB_APP
-from partnerauth.errors import (
-    Tampered,
-)
+from partnerauth.errors import Tampered
 from partnerauth.messages import Request, Response
 from partnerauth.oauth.evidence import Mfa
 from partnerauth.stores.memory import MemoryStore
-from tests.consent.partner import (
-    CUSTOMER,
-    GRAPH,
-    PARTNER_CENTER,
-    Partner,
-)
+from tests.consent.partner import CUSTOMER, GRAPH, PARTNER_CENTER, Partner
 from tests.consent.test_first import with_access_token
 
 

@@ -6,18 +6,11 @@ from datetime import timedelta
 import pytest
 
 from partnerauth.consent.user import STORE_PAUSES
-from partnerauth.errors import (
-    ConsentLost,
-    StoreUnwritable,
-)
+from partnerauth.errors import ConsentLost, StoreUnwritable
 from partnerauth.hidden import Hidden
 from partnerauth.stores.memory import MemoryStore
 from partnerauth.stores.store import Entry
-from tests.consent.partner import (
-    NOON,
-    Partner,
-    spent_tokens,
-)
+from tests.consent.partner import NOON, Partner, spent_tokens
 
 
 class FailingStore(MemoryStore):

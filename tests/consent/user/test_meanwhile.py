@@ -10,25 +10,12 @@ import pytest
 from partnerauth.cloud import Api
 from partnerauth.consent.consent import State
 from partnerauth.emulator.default import APPLICATION_IDS, TENANT, WEB_APP
-from partnerauth.errors import (
-    ConsentLost,
-    NoConsent,
-    StoreFailed,
-)
+from partnerauth.errors import ConsentLost, NoConsent, StoreFailed
 from partnerauth.messages import Request, Response
 from partnerauth.session import AsyncSession
 from partnerauth.stores.lock import ThreadLock
 from partnerauth.stores.memory import MemoryStore
-from tests.consent.partner import (
-    CLOUD,
-    CUSTOMER,
-    GRAPH,
-    PARTNER_CENTER,
-    REFERRALS,
-    Partner,
-    refusing,
-    spent_tokens,
-)
+from tests.consent.partner import CLOUD, CUSTOMER, GRAPH, PARTNER_CENTER, REFERRALS, Partner, refusing, spent_tokens
 
 
 @pytest.fixture

@@ -5,15 +5,8 @@ from datetime import timedelta
 import pytest
 
 from partnerauth.consent.consent import State
-from partnerauth.errors import (
-    ConsentLost,
-    PartnerAuthError,
-)
-from tests.consent.partner import (
-    NOON,
-    Partner,
-    refusing,
-)
+from partnerauth.errors import ConsentLost, PartnerAuthError
+from tests.consent.partner import NOON, Partner, refusing
 
 
 def test_eighty_nine_days_unused_it_is_alive(partner: Partner) -> None:

@@ -7,21 +7,11 @@ import pytest
 from partnerauth.consent.consent import State
 from partnerauth.emulator.default import WEB_APP
 from partnerauth.emulator.world import AppSecret
-from partnerauth.errors import (
-    ConsentLost,
-    InvalidClient,
-    PartnerAuthError,
-    Unavailable,
-    Unreachable,
-)
+from partnerauth.errors import ConsentLost, InvalidClient, PartnerAuthError, Unavailable, Unreachable
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
 from partnerauth.oauth.application import Application, Secret
-from tests.consent.partner import (
-    NOON,
-    Partner,
-    refusing,
-)
+from tests.consent.partner import NOON, Partner, refusing
 
 
 def test_a_revoked_consent_is_lost(partner: Partner) -> None:

@@ -6,19 +6,13 @@ from pathlib import Path
 import pytest
 
 from partnerauth.emulator.default import ADMIN_AGENT, JOHN, TENANT
-from partnerauth.errors import (
-    NoConsent,
-    StoreFailed,
-)
+from partnerauth.errors import NoConsent, StoreFailed
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
 from partnerauth.oauth.evidence import read_access_token
 from partnerauth.oauth.tokens import TokenSet
 from partnerauth.session import LOOK, AsyncSession, Session
-from tests.consent.partner import (
-    PARTNER_CENTER,
-    Partner,
-)
+from tests.consent.partner import PARTNER_CENTER, Partner
 from tests.stores.embedded import file_store
 
 

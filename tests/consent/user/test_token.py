@@ -7,10 +7,7 @@ import pytest
 
 from partnerauth.consent.consent import State
 from partnerauth.emulator.default import ADMIN_AGENT, TENANT
-from partnerauth.errors import (
-    ConsentLost,
-    NoConsent,
-)
+from partnerauth.errors import ConsentLost, NoConsent
 from partnerauth.oauth.evidence import Mfa, read_access_token
 from partnerauth.oauth.grants import RefreshToken
 from partnerauth.stores.store import SecretStore
