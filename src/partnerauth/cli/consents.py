@@ -204,7 +204,7 @@ def _drawn(settings: Settings, consents: list[Consent], now: datetime, *, plot: 
     from partnerauth.cli.watched import plan_of
     from partnerauth.watch.dates import spans
 
-    found = list(spans(consents, settings.credential_ends(), plan_of(settings), settings.application.id, now))
+    found = list(spans(consents, settings.credentials.ends(), plan_of(settings), settings.application.id, now))
     if plot:
         from partnerauth.watch.timeline import timeline
 

@@ -97,7 +97,7 @@ def desk_of(settings: Settings, *, by_invitation: bool) -> Desk:
     settings.session.run(first.finish())  # what was left unjudged by a crash
     return Desk(
         first=first,
-        visits=Visits(settings.desk_store, settings.cloud, settings.application.id, settings.clock),
+        visits=Visits(settings.stores.desk, settings.cloud, settings.application.id, settings.clock),
         invitations=settings.invitations,
         authority=authority,
         apis=settings.reach,
