@@ -11,7 +11,7 @@ import os
 from _thread import allocate_lock
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -464,6 +464,11 @@ def _warn(text: str, error: Exception) -> None:
     import logging
 
     logging.getLogger("partnerauth.session").warning(text, type(error).__name__)
+
+
+def used_until(tokens: TokenSet) -> datetime:
+    """Until when a token is handed out again; then another one is asked for."""
+    return tokens.expires_at - timedelta(seconds=_margin(tokens))
 
 
 def _left(tokens: TokenSet, now: datetime) -> float:
