@@ -456,7 +456,9 @@ class _Sent:
 
 def _random_id() -> str:
     # RFC 9562, version 4. The standard library's module for it takes longer to load than to read a token from a file.
-    text = f"{int.from_bytes(os.urandom(16), 'big') & ~(0xF << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62:032x}"
+    drawn = bytearray(os.urandom(16))
+    drawn[6], drawn[8] = drawn[6] & 0x0F | 0x40, drawn[8] & 0x3F | 0x80
+    text = drawn.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 

@@ -22,7 +22,7 @@ from tests.simulation.weather import KINDS as KINDS_OF_TROUBLE
 
 PIECE = 250
 TIDY = 25
-"""After so many simulations what they left is taken away: what more of them leave no longer fits a processor's cache."""
+"""After so many simulations what they left is taken away: what more of them leave fits in no cache."""
 
 
 @dataclass
