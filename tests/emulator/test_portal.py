@@ -8,7 +8,7 @@ import pytest
 from partnerauth.emulator.clock import WorldClock
 from partnerauth.emulator.default import ADMIN_AGENT, JOHN, PASSWORD, TOTP_SECRET, WEB_APP, WEB_APP_SECRET, contoso
 from partnerauth.emulator.emulator import Emulator
-from partnerauth.emulator.portal import page as pages
+from partnerauth.emulator.portal.page import PAGES
 from partnerauth.emulator.portal.portal import LONGEST_FORM, ROUTES
 from partnerauth.emulator.world import Automatic, SecretVersion, VaultSecret, World
 from partnerauth.hidden import Hidden
@@ -18,7 +18,7 @@ from tests.emulator.visitor import NOON, ORIGIN, Seen, Visitor
 
 SECRETS = (PASSWORD, TOTP_SECRET, WEB_APP_SECRET, "kept-in-the-vault", "PRIVATE KEY")
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
 
 
@@ -239,10 +239,9 @@ def _found(visitor: Visitor, count: int) -> str:
 
 def test_without_the_template_library_the_way_out_is_named(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    pages._templates.cache_clear()
+    monkeypatch.delitem(vars(PAGES), "templates", raising=False)
 
     response = visitor.send(Request("GET", f"{ORIGIN}/"))
 
     assert response.status == 501
     assert b"partnerauth[emulator]" in response.body
-    pages._templates.cache_clear()

@@ -240,7 +240,7 @@ def _import(
     from partnerauth.consent.held import held_in_vault, read_held
 
     if file.startswith("https://"):
-        vault, secret = settings.other_vault(file)
+        vault, secret = settings.stores.other_vault(file)
         tenant = facts["expected_tenant"]
         token = settings.session.run(held_in_vault(vault, settings.application.id, tenant, secret))
     else:

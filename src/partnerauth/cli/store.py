@@ -206,7 +206,7 @@ def _target(settings: Settings, to: str | None, to_key: str, new_passphrase_file
 def _means(settings: Settings, new_passphrase_file: str | None) -> Any:
     what = "New passphrase of the store"
     return replace(
-        settings.means,
+        settings.stores.means,
         passphrase=lambda new: _secret(settings, "STORE_NEW_PASSPHRASE", new_passphrase_file, what, new=new),
     )
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from partnerauth.clock import Clock
-from partnerauth.cloud import GUID, Api, Authority, Dialect, Resource
+from partnerauth.cloud import GUID, Api, Authority, Cloud, Dialect, Resource
 from partnerauth.consent.book import ConsentBook
 from partnerauth.consent.consent import Consent
 from partnerauth.consent.pending import Pending, Slots
@@ -54,6 +54,11 @@ KEPT_FOR_LATER = (
 )
 WHO = ("openid", "profile")
 """The scopes by which an id_token tells who signed in: without `profile`, one of version 2.0 has no object id."""
+
+
+def judging(cloud: Cloud) -> list[Resource]:
+    """The APIs whose tokens tell how a person signed in; Referrals for an application that may ask for no other."""
+    return [cloud.apis[api] for api in (Api.PARTNER_CENTER, Api.REFERRALS) if api in cloud.apis]
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,8 +84,7 @@ def attend(
 
     `wanted` is asked about the consent as it is now. Raises nothing that may happen.
     """
-    name = user.book.name(consent.tenant)
-    lock = user.book.store.lock("renewal\n" + name)
+    lock = user.book.lock(consent.tenant, "renewal")
     try:
         try:
             # In here: whatever happens to who waits for the answer, the lock is given back.

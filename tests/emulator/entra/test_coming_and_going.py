@@ -177,6 +177,19 @@ def test_other_applications_hear_of_it(service: Service, browser: Browser, v2: b
 # --- several accounts
 
 
+def test_a_session_may_be_named(service: Service, browser: Browser) -> None:
+    """entra.md 5.1: `sid` instead of a user name; 9: 160021 for a session that is not there."""
+    browser.open(AUTHORIZE, **ASKED)
+    browser.sign_in(JOHN)
+    session = browser.answer["session_state"]
+
+    assert "code" in Browser(service, browser.cookies).open(AUTHORIZE, **ASKED, prompt="none").header("Location")
+    browser.open(AUTHORIZE, **ASKED, prompt="none", sid=session)
+    assert who(service, browser) == JOHN
+    browser.open(AUTHORIZE, **ASKED, prompt="none", sid="another")
+    assert browser.answer["error_description"].startswith("AADSTS160021: ")
+
+
 def test_one_of_several_accounts_is_picked(service: Service, browser: Browser) -> None:
     """entra.md 5.1: `select_account` shows the picker: all who signed in in this browser."""
     for upn in (JOHN, REFERRALS_USER):

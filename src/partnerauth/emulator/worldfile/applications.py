@@ -56,6 +56,7 @@ class Applications(Pem):
             platforms=platforms,
             permissions=permissions,
             id_tokens=entry.id_tokens,
+            access_tokens=entry.access_tokens,
             enabled=entry.enabled,
             in_partner_center=entry.in_partner_center,
             object_id=(place / "object_id").guid(entry.object_id) if entry.object_id else "",

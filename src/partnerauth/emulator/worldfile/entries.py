@@ -98,6 +98,7 @@ class RegistrationEntry(Entry):
     public: bool = False
     enabled: bool = True
     id_tokens: bool = True
+    access_tokens: bool = False
     in_partner_center: bool = True
     secrets: list[SecretEntry] = []
     certificates: list[str | CertificateEntry] = []

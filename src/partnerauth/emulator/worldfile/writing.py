@@ -113,6 +113,7 @@ def _registration(registration: Registration) -> entries.RegistrationEntry:
         public=registration.public,
         enabled=registration.enabled,
         id_tokens=registration.id_tokens,
+        access_tokens=registration.access_tokens,
         in_partner_center=registration.in_partner_center,
         secrets=[
             entries.SecretEntry(
