@@ -298,7 +298,7 @@ def in_the_vault(server: Server) -> dict[str, str]:
 def test_a_move_into_a_vault_takes_the_vaults_names(
     shell: Shell, store: FileStore, desk: Desk, served: tuple[Desk, Server], token: Hidden
 ) -> None:
-    """And bare tokens of consents in force: no earlier tokens, no colleague's consent that was set aside, no slot."""
+    """And bare tokens: no earlier ones, no slot."""
     entries = fill(store, token, 1)
     tenant = entries[0].tags["tenant"]
     found = Consent.read(entries[0])
@@ -306,7 +306,8 @@ def test_a_move_into_a_vault_takes_the_vaults_names(
     grown = replace(found, former=(Former(Hidden("an earlier one"), found.obtained_at),))
     store.write(entries[0].name, grown.value(), grown.tags(), entries[0].version)
     aside = replace(found, state=State.SUPERSEDED)
-    store.write(f"{entries[0].name}-superseded-1", token, aside.tags(), None)
+    beside = f"{entries[0].name}-superseded-{found.epoch}"
+    store.write(beside, token, aside.tags(), None)
     store.write("pending-0", token, {"format": "partnerauth-pending/1"}, None)
     shell.variables |= in_the_vault(served[1])
     vault = f"{served[1].url}/{VAULT}.vault.azure.net"
@@ -316,13 +317,49 @@ def test_a_move_into_a_vault_takes_the_vaults_names(
     assert outcome.code == 0, outcome.err
     assert {row["name"]: row["result"].partition(":")[0] for row in outcome.value} == {
         tenant: "copied",
-        f"{entries[0].name}-superseded-1": "left",
+        beside: "copied",
         "pending-0": "left",
     }
-    assert len(store.list()) == 2
+    assert [entry.name for entry in store.list()] == ["pending-0"]
     assert [version.value for version in desk.versions(tenant)] == [token]
     back = shell.run("move", "--store", vault, "--to", str(shell.home / "back.db"), "--json")
-    assert [row["name"] for row in back.value] == [entries[0].name]
+    assert [row["name"] for row in back.value] == [entries[0].name, beside]
+
+
+def test_consents_of_several_applications_are_moved_into_one_vault_and_back(
+    shell: Shell, store: FileStore, desk: Desk, served: tuple[Desk, Server], token: Hidden
+) -> None:
+    """The usual name is for the application in the settings, unless another one has it there already."""
+    (entry,) = fill(store, token, 1)
+    found = Consent.read(entry)
+    assert found
+    tenant, another = found.tenant, "99991111-aaaa-2222-bbbb-3333cccc4444"
+    other = replace(found, application_id=another, refresh_token=Hidden("another application's"))
+    store.write(f"{tenant}-{another}", other.value(), other.tags(), None)
+    shell.variables |= {
+        "PARTNERAUTH_CLOUD": served[1].url,
+        "PARTNERAUTH_CA": str(served[1].ca),
+        "PARTNERAUTH_TENANT": TENANT,
+        "PARTNERAUTH_CLIENT_ID": WEB_APP,
+        "PARTNERAUTH_CLIENT_SECRET": WEB_APP_SECRET,
+        "PARTNERAUTH_BACKUP_PASSPHRASE": PASSPHRASE,
+    }
+    vault = f"{served[1].url}/{VAULT}.vault.azure.net"
+
+    outcome = shell.run("move", "--to", vault, "--json", "--forget")
+
+    assert outcome.code == 0, outcome.err
+    assert [row["name"] for row in outcome.value] == [tenant, f"{tenant}-{another}"]
+    assert [version.value for version in desk.versions(tenant)] == [token]
+    assert [version.value for version in desk.versions(f"{tenant}-{another}")] == [other.refresh_token]
+    assert [row["opens"] for row in shell.run("verify", "--store", vault, "--json").value] == [True, True]
+    backup = str(shell.home / "kept")
+    assert shell.run("backup", backup, "--store", vault).code == 0
+    assert {row["result"] for row in shell.run("restore", backup, "--store", vault, "--json").value} == {
+        "there already"
+    }
+    back = shell.run("restore", backup, "--json")
+    assert sorted(row["name"] for row in back.value) == sorted([entry.name, f"{tenant}-{another}"])
 
 
 @pytest.mark.parametrize("to", ["", "memory", "file"])
