@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,7 @@ from partnerauth.stores.postgres import PostgresStore
 from partnerauth.stores.store import Entry, SecretStore
 from tests.canaries import Canary
 from tests.stores.desk import Desk
+from tests.stores.ring import Ring, worn
 from tests.stores.server import PostgreSQL
 
 BEGAN = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -67,9 +69,10 @@ class Shell:
         """`partnerauth store …`, without a terminal."""
         home = {"HOME": self.home, "XDG_CONFIG_HOME": self.home / "config", "XDG_DATA_HOME": self.home / "data"}
         quiet = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring", "COLUMNS": "200", "NO_COLOR": "1"}
+        variables = {"PATH": os.environ["PATH"], **quiet, **{k: str(v) for k, v in home.items()}, **self.variables}
         done = subprocess.run(
             [sys.executable, "-m", "partnerauth", "store", *arguments],
-            env={"PATH": os.environ["PATH"], **quiet, **{k: str(v) for k, v in home.items()}, **self.variables},
+            env={name: value for name, value in variables.items() if value},
             cwd=self.home,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -534,3 +537,61 @@ def test_a_change_that_cannot_be_changes_nothing(
     assert outcome.code == code
     assert "hint:" in outcome.err
     assert shell.run("verify").code == 0
+
+
+# --- a real keyring
+
+
+@pytest.fixture
+def ring(shell: Shell, tmp_path: Path) -> Iterator[Ring]:
+    """The keyring of whoever runs the command."""
+    with worn(tmp_path) as ring:
+        shell.variables |= {"DBUS_SESSION_BUS_ADDRESS": ring.bus, "PYTHON_KEYRING_BACKEND": ""}
+        yield ring
+
+
+@pytest.mark.needs("dbus-run-session", "gnome-keyring-daemon")
+def test_a_key_goes_into_a_real_keyring_and_comes_out_of_it(
+    shell: Shell, store: FileStore, token: Hidden, ring: Ring
+) -> None:
+    fill(store, token)
+    store.close()
+
+    assert shell.run("rekey", "--new-key", "keyring", "--values").code == 0
+    Path(shell.key.where).unlink()
+    assert shell.run("verify").code == 0, "the header says where the key is"
+    (key,) = ring.keys()
+    shell.variables["PARTNERAUTH_STORE_PASSPHRASE"] = shell.variables["PARTNERAUTH_STORE_NEW_PASSPHRASE"] = PASSPHRASE
+    assert shell.run("rekey", "--store-key", "keyring", "--new-key", "passphrase").code == 0
+    assert shell.run("verify", "--store-key", "keyring").code == 7
+    assert shell.run("rekey", "--store-key", "passphrase", "--new-key", "keyring", "--values").code == 0
+    assert shell.run("verify", "--store-key", "keyring").code == 0
+    moved = shell.run("move", "--to", "moved.db")
+    assert moved.code == 0, moved.err
+    assert shell.run("explain", "--store", "moved.db", "--json").value["key"].startswith("keyring"), "a new one's key"
+
+    assert len(set(ring.keys())) == 3, "a key of its own each time"
+    assert key not in (shell.home / "said").read_text()
+
+
+@pytest.mark.needs("dbus-run-session", "gnome-keyring-daemon")
+def test_a_keyring_that_cannot_be_asked_is_named_and_nothing_is_changed(
+    shell: Shell, store: FileStore, token: Hidden, ring: Ring
+) -> None:
+    fill(store, token, 1)
+    store.close()
+    assert shell.run("rekey", "--new-key", "keyring").code == 0
+    before = shell.file.read_bytes()
+    ring.lock()
+
+    for arguments in (("verify",), ("rekey", "--new-key", "file:new.key")):
+        locked = shell.run(*arguments)
+        assert (locked.code, locked.out) == (7, "")
+        assert "the system's keyring is locked" in locked.err
+        assert "Unlock it" in locked.err
+    for bus in ("", "unix:path=/nowhere"):
+        away = Shell(shell.home, {**shell.variables, "DBUS_SESSION_BUS_ADDRESS": bus}).run("verify")
+        assert away.code == 2
+        assert "no keyring that keeps a secret" in away.err
+        assert "session bus" in away.err
+    assert shell.file.read_bytes() == before
