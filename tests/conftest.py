@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest_plugins = ["pytester", "tests.canaries", "tests.figures", "tests.needs"]
+pytest_plugins = ["pytester", "tests.canaries", "tests.chromium", "tests.figures", "tests.needs"]
 
 
 @pytest.fixture(scope="session")
