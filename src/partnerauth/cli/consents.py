@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from partnerauth.cli import again
 from partnerauth.cli.options import as_json, with_settings
 from partnerauth.errors import ConsentLost, Misconfigured, NoConsent, Unreachable
 
@@ -92,6 +93,7 @@ def forget(settings: Settings, yes: bool) -> None:
     if not yes:
         click.confirm(f"Forget the consent of {consent.username} for {consent.tenant}?", abort=True, err=True)
     settings.session.run(settings.book.forget(consent.tenant))
+    again.forget()
     click.echo(f"forgotten: {consent.username} for {consent.tenant}")
 
 

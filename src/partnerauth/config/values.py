@@ -10,7 +10,7 @@ from typing import Self
 
 from partnerauth.config.directories import FILE, configuration_directory
 from partnerauth.config.layers import layers
-from partnerauth.config.table import ONLY_VARIABLES, PREFIX, SETTINGS
+from partnerauth.config.table import CREDENTIALS, INLINE_SECRETS, ONLY_VARIABLES, PREFIX, SETTINGS
 from partnerauth.errors import Misconfigured
 from partnerauth.hidden import Hidden
 
@@ -62,6 +62,13 @@ class Values:
                 f"{configuration_directory(self.env) / FILE}.",
             )
         return value
+
+    @property
+    def files(self) -> list[str]:
+        """Every file that settings, credentials and secrets are read from, whether it is there or not."""
+        named = [self.get(name) for name in (*CREDENTIALS.values(), *INLINE_SECRETS.values())]
+        settings = (str(configuration_directory(self.env) / FILE), FILE)
+        return [os.path.abspath(path) for path in (*settings, *(os.path.expanduser(path) for path in named if path))]
 
     def number(self, name: str, default: float, least: float = 0.0) -> float:
         """A setting that is a number. Raises `Misconfigured` for any other text, and for less than `least`."""

@@ -64,7 +64,7 @@ class ConsentBook:
         return f"{self.application_id}-{hashlib.sha256(self.cloud.name.encode()).hexdigest()[:12]}".lower()
 
     def lock(self, tenant: str, purpose: str = "consent") -> Lock:
-        """What lets one thread of one process at a time do this with a tenant's consent; by itself, spend its token."""
+        """What lets one thread of one process at a time do this with a tenant's consent; else: spend its token."""
         return self.store.lock(f"{purpose}\n{tenant}-{self.own}".lower())
 
     def find(self, tenant: str = "") -> Flow[Consent]:

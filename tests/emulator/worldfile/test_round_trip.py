@@ -11,6 +11,7 @@ from partnerauth.emulator.default import APPLICATION_IDS, contoso
 from partnerauth.emulator.rules.access import AccessPolicy, Channel, Control
 from partnerauth.emulator.rules.causes import Cause
 from partnerauth.emulator.rules.measures import Measures
+from partnerauth.emulator.vaults import pairs
 from partnerauth.emulator.world import (
     AppCertificate,
     AppSecret,
@@ -18,6 +19,7 @@ from partnerauth.emulator.world import (
     Customer,
     CustomerUser,
     FederatedCredential,
+    KeyVersion,
     Method,
     Person,
     Policies,
@@ -26,6 +28,7 @@ from partnerauth.emulator.world import (
     SecretVersion,
     Tenant,
     Vault,
+    VaultKey,
     VaultSecret,
     World,
 )
@@ -40,6 +43,7 @@ dates = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.ju
 perhaps = st.none() | dates
 flags = st.booleans()
 names = st.sets(texts, max_size=3)
+PAIR = pairs.make_ec("P-256")
 labels = st.from_regex(r"[a-z][a-z0-9]{2,10}", fullmatch=True)
 
 
@@ -142,6 +146,22 @@ def worlds(draw: st.DrawFn) -> World:
         )
         for secret in draw(st.lists(labels, max_size=2, unique=True)):
             vault.secrets[secret] = VaultSecret(secret, draw(st.lists(version, max_size=2)), draw(perhaps))
+        key_version = st.builds(
+            KeyVersion,
+            guids,
+            st.sampled_from(["EC", "EC-HSM"]),
+            st.just(PAIR),
+            dates,
+            dates,
+            st.lists(st.sampled_from(["sign", "verify"]), max_size=2),
+            flags,
+            st.none() | st.dictionaries(texts, texts, max_size=2),
+            st.none() | st.integers(),
+            st.none() | st.integers(),
+        )
+        for key in draw(st.lists(labels, max_size=2, unique=True)):
+            vault.keys[key] = VaultKey(key, draw(st.lists(key_version, max_size=2)), draw(perhaps))
+        vault.premium = draw(flags)
         world.vaults[name] = vault
     for name in draw(st.lists(guids, max_size=1)):
         world.referrals[name] = draw(st.dictionaries(texts, json_values, max_size=3)) | {"id": name}
