@@ -16,7 +16,7 @@ from partnerauth.errors import PartnerAuthError
 from partnerauth.hidden import Hidden
 from partnerauth.oauth.evidence import Evidence, Mfa, accepted_by_partner_center, read_access_token
 from partnerauth.oauth.pasted import pasted
-from partnerauth.oauth.refusals import cleaned
+from partnerauth.oauth.shown import cleaned
 
 LONGEST = 96 * 1024
 LONGEST_SHOWN = 200
