@@ -11,7 +11,12 @@ MODULES = (
     "azure_identity_aio",
     "azure_keyvault",
     "azure_keyvault_aio",
+    "msal_node",
+    "azure_identity_node",
+    "azure_keyvault_node",
+    "graph_node",
     "openid_client",
+    "oauth4webapi",
     "partnerauth_itself",
 )
 WAYS = ("addressed", "impersonated")
