@@ -131,3 +131,18 @@ def test_what_is_no_token_is_the_fault_of_whoever_gave_it(shell: Shell) -> None:
 
     assert outcome.code == 2
     assert "a refresh token tells nobody anything" in outcome.err
+
+
+def test_the_browser_sees_none_of_our_variables(shell: Shell) -> None:
+    said = shell.home / "variables"
+    os.mkfifo(said)
+    program = shell.home / "browser"
+    program.write_text(f'#!/bin/sh\nexec env > "{said}"\n')
+    program.chmod(0o700)
+    shell.variables["BROWSER"] = str(program)
+
+    with shell.started("consent"):
+        seen = said.read_text()
+
+    assert "PATH=" in seen
+    assert "PARTNERAUTH_" not in seen

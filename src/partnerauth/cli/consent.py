@@ -206,12 +206,15 @@ def open_link(link: str) -> None:
     """Open the link in the person's browser.
 
     In a process of its own: some browsers only return when they are closed, and what they say is no part of our answer.
+    It and the browser see none of our variables, which may hold secrets.
     """
+    import os
     import subprocess
     import sys
 
     opening = "import sys, webbrowser; webbrowser.open(sys.argv[1])"  # as a module it would ring the bell
-    subprocess.Popen([sys.executable, "-I", "-c", opening, link], stdout=sys.stderr)  # noqa: S603
+    theirs = {name: value for name, value in os.environ.items() if not name.startswith("PARTNERAUTH_")}
+    subprocess.Popen([sys.executable, "-I", "-c", opening, link], stdout=sys.stderr, env=theirs)  # noqa: S603
 
 
 def _paste(settings: Settings, first: FirstConsent, facts: dict[str, str], prompt: str, opened: bool) -> Kept:
