@@ -257,7 +257,7 @@ class ConsentBook:
         aside = [consent.name for consent in (yield from self.superseded(tenant))]
         names = self.names(tenant)
         name, _ = yield from self.place(tenant)  # another application's, under the usual name, stays
-        for one in (*names[names.index(name) :], *aside):
+        for one in (*aside, *names[names.index(name) :]):
             yield from work("forget", partial(self.store.forget, one))
         if self.shelf is not None:
             yield from work("empty the shelf", self.shelf.empty)
@@ -265,7 +265,8 @@ class ConsentBook:
     def _all(self) -> Flow[list[Consent]]:
         entries = yield from work("list", self.store.list)
         found = [Consent.read(entry) for entry in entries if client_of(entry) == self.application_id.lower()]
-        return sorted((c for c in found if c and c.cloud == self.cloud.name), key=lambda consent: consent.tenant)
+        ours = [self._unproven(c) for c in found if c is not None and c.cloud == self.cloud.name]
+        return sorted(ours, key=lambda consent: consent.tenant)
 
     def _make_way(self, former: Consent, consent: Consent, *, replacing: bool) -> Flow[None]:
         """Set a colleague's consent aside, if `consent` may take its place."""
@@ -321,6 +322,10 @@ class ConsentBook:
         if consent is None:
             raise NoConsent(f"what lies in the store for {tenant} was written by another tool and not adopted yet")
         self._check_ours(consent, tenant)
+        return self._unproven(consent)
+
+    def _unproven(self, consent: Consent) -> Consent:
+        """The consent as a plain store's tags tell it: what they say of MFA is no evidence."""
         if self.store.plain and consent.epoch not in self._proven:
             return replace(consent, mfa=Mfa.UNSEEN, claimed=consent.mfa)
         return consent

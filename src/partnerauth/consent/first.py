@@ -41,6 +41,7 @@ from partnerauth.oauth.exchange import exchange
 from partnerauth.oauth.grants import Grant, RefreshToken
 from partnerauth.oauth.id_token import IdToken, agree, verify_id_token
 from partnerauth.oauth.keys import SigningKeys
+from partnerauth.oauth.refusals import Mark, mark_of
 from partnerauth.oauth.tokens import TokenSet
 from partnerauth.stores.store import Entry
 
@@ -210,7 +211,7 @@ class FirstConsent:
 
     def _concluded(self, pending: Pending, expected: Expected, redeem: Flow[Redeemed]) -> Flow[Kept]:
         """Redeem, lay the token into the slot, judge it; the slot is cleared unless it is still needed."""
-        slots = Slots(self.book)
+        slots, redeemed = Slots(self.book), None
         try:
             redeemed = yield from redeem
             if redeemed.tokens.refresh_token is not None:
@@ -220,7 +221,8 @@ class FirstConsent:
                     log.warning("what a person left could not be laid aside (%s)", type(error).__name__)
             kept = yield from self._judged(pending, expected, redeemed)
         except PartnerAuthError as error:
-            if pending.refresh_token and isinstance(error, (Unreachable, StoreFailed)):
+            for_now = redeemed is None and mark_of(error) is Mark.SUSPENDED  # a secret, a policy, an account
+            if pending.refresh_token and (for_now or isinstance(error, (Unreachable, StoreFailed))):
                 error.unjudged = True
                 error.hint += f" {KEPT_FOR_LATER}"
             else:
@@ -301,7 +303,7 @@ class FirstConsent:
             mfa = read_id_token(id_token).mfa
         if mfa is Mfa.UNSEEN:
             mfa = yield from self._told(redeemed)
-        if mfa is not Mfa.SHOWN and not (pending.without_mfa and self.book.cloud.takes_emulated_tokens):
+        if mfa is not Mfa.SHOWN and not (pending.without_mfa and evidence.emulated):
             raise unproven(mfa, evidence.username)
         if tokens.refresh_token is None:
             raise InvalidGrant(
