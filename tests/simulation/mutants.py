@@ -164,6 +164,5 @@ MUTANTS = [
     Mutant("a slot is never cleared", FirstConsent, "_clear", _uncleared, ("2",)),
     Mutant("what is set aside keeps its earlier tokens", Consent, "alone", lambda consent: consent, ("7",)),
     Mutant("all applications have one name", ConsentBook, "place", _usual_for_all, ("4", "end")),
-    Mutant("whose a consent is is not looked at", ConsentBook, "_check_ours", lambda *_: None, ("4", "end")),
     Mutant("an epoch does not follow its former", book, "behind", lambda epoch, former: epoch, ("6",)),
 ]

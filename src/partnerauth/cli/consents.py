@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from partnerauth.cli.options import as_json, with_settings
-from partnerauth.errors import ConsentLost, Misconfigured, NoConsent, Unreachable
+from partnerauth.errors import ConsentLost, Misconfigured, NoConsent, StoreCorrupt, Unreachable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,7 +32,7 @@ def status(settings: Settings, json_: bool, calendar: bool, plot: bool) -> None:
 
     if json_ + calendar + plot > 1:
         raise Misconfigured("--json, --calendar and --plot exclude each other")
-    consents = _chosen(settings)
+    consents, damaged = _chosen(settings)
     now = settings.clock.now()
     if calendar or plot:
         _drawn(settings, consents, now, plot=plot)
@@ -45,6 +45,7 @@ def status(settings: Settings, json_: bool, calendar: bool, plot: bool) -> None:
     else:
         heads = ("user", "tenant", "MFA", "age", "days left", "last renewal", "state")
         table(heads, (_row(fact) for fact in rows))
+    _require_none(damaged)
 
 
 @click.command(short_help="Renew consents before their ninety days run out.")
@@ -67,7 +68,7 @@ def renew(settings: Settings, everything: bool, due: bool, dry_run: bool, json_:
     now = settings.clock.now()
     if not dry_run:
         _finish(settings)
-    dues = _due(settings, now, everything=not due)
+    dues, damaged = _due(settings, now, everything=not due)
     if dry_run:
         told = [(one.consent, *_foreseen(one, now)) for one in dues]
     else:
@@ -80,6 +81,7 @@ def renew(settings: Settings, everything: bool, due: bool, dry_run: bool, json_:
     else:
         rows = ((c.username, c.tenant, f"{c.age(now).days} days ago", text) for c, text, _ in told)
         table(("user", "tenant", "obtained", "result"), rows)
+    _require_none(damaged)
     raise SystemExit(worst([code for *_, code in told]))
 
 
@@ -135,13 +137,22 @@ def _finish(settings: Settings) -> None:
             click.echo(f"A sign-in that was left unfinished is not kept: {outcome.message}", err=True)
 
 
-def _chosen(settings: Settings) -> list[Consent]:
+def _chosen(settings: Settings) -> tuple[list[Consent], list[StoreCorrupt]]:
+    """Those of the tenant on the command line, else all; and the damages in the store, which others do not suffer."""
     if settings.origins.get("tenant") == "the command line":
         try:
-            return [settings.session.run(settings.book.find(settings.get("tenant")))]
+            return [settings.session.run(settings.book.find(settings.get("tenant")))], []
         except NoConsent:
-            return []
-    return settings.session.run(settings.book.consents())
+            return [], []
+    return settings.session.run(settings.book.sound())
+
+
+def _require_none(damaged: list[StoreCorrupt]) -> None:
+    if damaged:
+        raise StoreCorrupt(
+            f"{len(damaged)} of the store's entries are damaged, and left out: {damaged[0].message}",
+            hint="`partnerauth store verify` says which; restore them, or consent again for those tenants.",
+        )
 
 
 def _row(fact: dict[str, Any]) -> tuple[str, ...]:
@@ -152,14 +163,15 @@ def _row(fact: dict[str, Any]) -> tuple[str, ...]:
     return (fact["user"], fact["tenant"], mfa, f"{fact['age_days']} d", str(fact["days_left"]), last, state)
 
 
-def _due(settings: Settings, now: datetime, *, everything: bool) -> list[Due]:
+def _due(settings: Settings, now: datetime, *, everything: bool) -> tuple[list[Due], list[StoreCorrupt]]:
     """The plan for the chosen consents, by deadline: all, or those that are due and those that are lost."""
     from partnerauth.cli.watched import plan_of
     from partnerauth.consent.plan import by_deadline
 
     plan = plan_of(settings)
-    dues = by_deadline(plan.due(consent, now) for consent in _chosen(settings))
-    return [one for one in dues if everything or one.at is None or one.now(now)]
+    consents, damaged = _chosen(settings)
+    dues = by_deadline(plan.due(consent, now) for consent in consents)
+    return [one for one in dues if everything or one.at is None or one.now(now)], damaged
 
 
 def _foreseen(due: Due, now: datetime) -> tuple[str, int]:

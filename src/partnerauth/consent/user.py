@@ -174,8 +174,8 @@ class AppUser:
         """Redeem an earlier token in place of the stored one, which is malformed; each is tried once.
 
         Gives the consent as it now is, the token that was good, and what came for it; None where somebody else has
-        stored another token meanwhile, or lost it. Raises `malformed` where none was good, and whatever else an earlier token is
-        refused with: then no other is tried.
+        stored another token meanwhile, or lost it. Raises `malformed` where none was good, and whatever else an earlier
+        token is refused with: then no other is tried.
         """
         turn = consent.turn
         for former in consent.former:

@@ -18,7 +18,7 @@ from partnerauth.consent.consent import Consent, State
 from partnerauth.consent.first import FirstConsent, Kept
 from partnerauth.consent.plan import Due, Plan, by_deadline
 from partnerauth.consent.renewal import Lost, NotReached, Renewed
-from partnerauth.errors import PartnerAuthError, StoreFailed
+from partnerauth.errors import PartnerAuthError, StoreCorrupt, StoreFailed
 from partnerauth.flow import run
 from partnerauth.oauth.credential_end import CredentialEnd, last_end
 from partnerauth.stores.store import OrderingStore
@@ -137,7 +137,7 @@ class Watch:
         self._know(done)
         try:
             self._finish_left()
-            done.looks = self.look()
+            done.looks = self.look(done.failures)
             self._mend(done)
         except StoreFailed as failure:
             store = failure
@@ -151,9 +151,11 @@ class Watch:
         self._finish(done, store)
         return done
 
-    def look(self) -> list[Look]:
-        """Every consent, and when it is due. Raises `StoreFailed`."""
-        consents = run(self.sweep.user.book.consents(), self.sweep.send, self.pause)
+    def look(self, damages: list[PartnerAuthError] | None = None) -> list[Look]:
+        """Every consent, and when it is due; what is said of damaged ones goes to `damages`. Raises `StoreFailed`."""
+        consents, damaged = run(self.sweep.user.book.sound(), self.sweep.send, self.pause)
+        if damages is not None:
+            damages.extend(damaged)
         return [self._look(consent) for consent in consents]
 
     def _know(self, done: Round) -> None:
@@ -220,6 +222,7 @@ class Watch:
         alarms: list[Alarm] = []
         application = self.teller.application
         listed = done.listed
+        whole = listed and not any(isinstance(failure, StoreCorrupt) for failure in done.failures)
         for look in done.looks:
             alarms.extend(self.lookout.over_consent(look.due.consent, look.now))
         known = done.credentials is not None
@@ -230,7 +233,7 @@ class Watch:
         def seen(alarm: Alarm) -> bool:
             if alarm.cause is Cause.STORE:
                 return store is None
-            return known if alarm.cause is Cause.CREDENTIAL else listed
+            return known if alarm.cause is Cause.CREDENTIAL else whole
 
         for telling in self.teller.tell(alarms, now, seen, blind=not listed):
             self._event(*_of(telling))
