@@ -75,7 +75,7 @@ class AppUser:
 
     def flight(self, resource: Resource) -> Flow[str]:
         """The identity, the epoch of the consent, and the resource. Raises `NoConsent`."""
-        consent = yield from self._consent()
+        consent = yield from self.consent()
         return f"{self.identity}\n{consent.epoch}\n{resource.identifier}"
 
     def token(self, resource: Resource, claims: str = "") -> Flow[TokenSet]:
@@ -85,7 +85,7 @@ class AppUser:
         then, the token set says `unsaved`. Raises `NoConsent`, `ConsentLost`, `MfaMissing`, `Refused`, `StoreFailed`,
         `Unreachable`.
         """
-        consent = yield from self._consent()
+        consent = yield from self.consent()
         lock = self.book.lock(consent.tenant)
         try:
             # In here: a cancellation waits for the lock to be taken, and then it must be given back.
@@ -95,8 +95,11 @@ class AppUser:
         finally:
             lock.release()
 
-    def _consent(self) -> Flow[Consent]:
-        """The consent; what another tool left in its place is adopted first, by one process at a time."""
+    def consent(self) -> Flow[Consent]:
+        """The consent; what another tool left in its place is adopted first, by one process at a time.
+
+        Raises `NoConsent`, and what judging another tool's token raises.
+        """
         try:
             return (yield from self.book.find(self.tenant))
         except NoConsent:
