@@ -8,10 +8,11 @@ import pytest
 from partnerauth.cloud import GLOBAL, Dialect
 from partnerauth.consent.book import ConsentBook
 from partnerauth.consent.first import Expected, Kept
-from partnerauth.emulator.default import JOHN, TENANT, WEB_APP
-from partnerauth.errors import InvalidClient, MfaAbsent, PartnerAuthError
+from partnerauth.emulator.default import ADMIN_AGENT, JOHN, TENANT, WEB_APP
+from partnerauth.errors import InvalidClient, MfaAbsent, PartnerAuthError, WrongPerson
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
+from partnerauth.oauth.authorize import AuthorizeResponse
 from partnerauth.oauth.evidence import Mfa
 from partnerauth.oauth.tokens import EMULATED_CLAIM
 from partnerauth.stores.memory import MemoryStore
@@ -82,6 +83,41 @@ def test_a_sign_in_that_is_revoked_meanwhile_leaves_its_slot(code: int) -> None:
     assert isinstance(error, PartnerAuthError)
     assert not error.unjudged
     assert slots(partner) == 0
+
+
+def test_a_sign_in_that_was_left_does_not_replace_who_consented_after_it() -> None:
+    """The crash came when it had been kept already, and then a colleague took over by a named act."""
+    partner = Partner()
+    partner.consent(JOHN)
+    ticket = partner.ticket(tenant=TENANT)
+    fields = partner.sign_in(ticket)
+    flow = partner.first(replacing=True).answer(ticket, AuthorizeResponse.read(fields))
+    killed(Process(flow, partner.send), "clear a slot")
+    partner.days(0.1)
+    partner.consent(JOHN, replacing=True)
+
+    (error,) = finished(partner)
+
+    assert isinstance(error, WrongPerson)
+    assert partner.kept().username == JOHN
+    assert slots(partner) == 0
+
+
+def test_a_sign_in_that_was_left_replaces_whom_it_was_to_replace() -> None:
+    partner = Partner()
+    partner.consent(JOHN)
+    partner.days(0.1)
+    ticket = partner.ticket(tenant=TENANT)
+    fields = partner.sign_in(ticket)
+    flow = partner.first(replacing=True).answer(ticket, AuthorizeResponse.read(fields))
+    process = Process(flow, partner.send)
+    process.after("fill a slot")
+    process.kill()
+
+    (kept,) = finished(partner)
+
+    assert isinstance(kept, Kept)
+    assert partner.kept().username == ADMIN_AGENT
 
 
 def test_a_wrong_secret_at_the_sign_in_itself_leaves_no_slot() -> None:

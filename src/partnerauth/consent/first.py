@@ -180,8 +180,20 @@ class FirstConsent:
     def _finished(self, pending: Pending) -> Flow[Kept]:
         authority = self.book.cloud.authority(pending.tenant)
         expected = Expected(authority, pending.expected_tenant, pending.expected_person)
+        if pending.replacing and (yield from self._is_overtaken(pending, expected.tid)):
+            pending = replace(pending, replacing=False)
         redeem = self._again(pending.refresh_token, expected, pending.dialect)
         return (yield from self._concluded(pending, expected, redeem))
+
+    def _is_overtaken(self, pending: Pending, tenant: str) -> Flow[bool]:
+        """Whether somebody has consented since: that one is not who was to be replaced."""
+        if not tenant:
+            return False
+        try:
+            present = yield from self.book.find(tenant)
+        except NoConsent:
+            return False
+        return present.consented_at > pending.begun_at
 
     def _pending(self, expected: Expected, dialect: Dialect, outcome: str = "consented") -> Pending:
         return Pending(
