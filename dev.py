@@ -50,7 +50,7 @@ def test(arguments: list[str]) -> int:
     make_venv()
     find_programs()
     checked = check([])
-    tested = run("pytest --numprocesses auto", *arguments)
+    tested = run("pytest --numprocesses auto --dist worksteal", *arguments)
     return checked or tested
 
 

@@ -11,7 +11,7 @@ import os
 from _thread import allocate_lock
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -456,7 +456,9 @@ class _Sent:
 
 def _random_id() -> str:
     # RFC 9562, version 4. The standard library's module for it takes longer to load than to read a token from a file.
-    text = f"{int.from_bytes(os.urandom(16), 'big') & ~(0xF << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62:032x}"
+    drawn = bytearray(os.urandom(16))
+    drawn[6], drawn[8] = drawn[6] & 0x0F | 0x40, drawn[8] & 0x3F | 0x80
+    text = drawn.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
@@ -464,6 +466,11 @@ def _warn(text: str, error: Exception) -> None:
     import logging
 
     logging.getLogger("partnerauth.session").warning(text, type(error).__name__)
+
+
+def used_until(tokens: TokenSet) -> datetime:
+    """Until when a token is handed out again; then another one is asked for."""
+    return tokens.expires_at - timedelta(seconds=_margin(tokens))
 
 
 def _left(tokens: TokenSet, now: datetime) -> float:

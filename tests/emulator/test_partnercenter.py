@@ -381,6 +381,11 @@ class TestPages:
         assert last["totalCount"] == 2
         assert "next" not in last["links"]
 
+    def test_a_link_is_whole_in_any_letter_case(self, world: World) -> None:
+        links = agent(world).get("/V1/Customers?size=4")["links"]
+        assert links["self"]["uri"] == "/Customers?size=4"
+        assert links["next"]["uri"] == "/Customers?size=4&seekOperation=Next"
+
     def test_a_full_last_page_is_followed_by_400_and_2000(self, world: World) -> None:
         """The other end; so is a continuation token that is none."""
         full = agent(world).get("/v1/customers?size=6")

@@ -287,10 +287,21 @@ def test_a_move_into_postgresql_and_out_of_it(
     assert [entry.value for entry in found if entry] == [token] * 3
 
 
+def in_the_vault(server: Server) -> dict[str, str]:
+    """The variables of an application that may use the emulated vault."""
+    return {
+        "PARTNERAUTH_CLOUD": server.url,
+        "PARTNERAUTH_CA": str(server.ca),
+        "PARTNERAUTH_TENANT": TENANT,
+        "PARTNERAUTH_CLIENT_ID": WEB_APP,
+        "PARTNERAUTH_CLIENT_SECRET": WEB_APP_SECRET,
+    }
+
+
 def test_a_move_into_a_vault_takes_the_vaults_names(
     shell: Shell, store: FileStore, desk: Desk, served: tuple[Desk, Server], token: Hidden
 ) -> None:
-    """And bare tokens of consents in force: no earlier tokens, no colleague's consent that was set aside, no slot."""
+    """And bare tokens: no earlier ones, no slot."""
     entries = fill(store, token, 1)
     tenant = entries[0].tags["tenant"]
     found = Consent.read(entries[0])
@@ -298,15 +309,10 @@ def test_a_move_into_a_vault_takes_the_vaults_names(
     grown = replace(found, former=(Former(Hidden("an earlier one"), found.obtained_at),))
     store.write(entries[0].name, grown.value(), grown.tags(), entries[0].version)
     aside = replace(found, state=State.SUPERSEDED)
-    store.write(f"{entries[0].name}-superseded-1", token, aside.tags(), None)
+    beside = f"{entries[0].name}-superseded-{found.epoch}"
+    store.write(beside, token, aside.tags(), None)
     store.write("pending-0", token, {"format": "partnerauth-pending/1"}, None)
-    shell.variables |= {
-        "PARTNERAUTH_CLOUD": served[1].url,
-        "PARTNERAUTH_CA": str(served[1].ca),
-        "PARTNERAUTH_TENANT": TENANT,
-        "PARTNERAUTH_CLIENT_ID": WEB_APP,
-        "PARTNERAUTH_CLIENT_SECRET": WEB_APP_SECRET,
-    }
+    shell.variables |= in_the_vault(served[1])
     vault = f"{served[1].url}/{VAULT}.vault.azure.net"
 
     outcome = shell.run("move", "--to", vault, "--json", "--forget")
@@ -314,13 +320,49 @@ def test_a_move_into_a_vault_takes_the_vaults_names(
     assert outcome.code == 0, outcome.err
     assert {row["name"]: row["result"].partition(":")[0] for row in outcome.value} == {
         tenant: "copied",
-        f"{entries[0].name}-superseded-1": "left",
+        beside: "copied",
         "pending-0": "left",
     }
-    assert len(store.list()) == 2
+    assert [entry.name for entry in store.list()] == ["pending-0"]
     assert [version.value for version in desk.versions(tenant)] == [token]
     back = shell.run("move", "--store", vault, "--to", str(shell.home / "back.db"), "--json")
-    assert [row["name"] for row in back.value] == [entries[0].name]
+    assert [row["name"] for row in back.value] == [entries[0].name, beside]
+
+
+def test_consents_of_several_applications_are_moved_into_one_vault_and_back(
+    shell: Shell, store: FileStore, desk: Desk, served: tuple[Desk, Server], token: Hidden
+) -> None:
+    """The usual name is for the application in the settings, unless another one has it there already."""
+    (entry,) = fill(store, token, 1)
+    found = Consent.read(entry)
+    assert found
+    tenant, another = found.tenant, "99991111-aaaa-2222-bbbb-3333cccc4444"
+    other = replace(found, application_id=another, refresh_token=Hidden("another application's"))
+    store.write(f"{tenant}-{another}", other.value(), other.tags(), None)
+    shell.variables |= {
+        "PARTNERAUTH_CLOUD": served[1].url,
+        "PARTNERAUTH_CA": str(served[1].ca),
+        "PARTNERAUTH_TENANT": TENANT,
+        "PARTNERAUTH_CLIENT_ID": WEB_APP,
+        "PARTNERAUTH_CLIENT_SECRET": WEB_APP_SECRET,
+        "PARTNERAUTH_BACKUP_PASSPHRASE": PASSPHRASE,
+    }
+    vault = f"{served[1].url}/{VAULT}.vault.azure.net"
+
+    outcome = shell.run("move", "--to", vault, "--json", "--forget")
+
+    assert outcome.code == 0, outcome.err
+    assert [row["name"] for row in outcome.value] == [tenant, f"{tenant}-{another}"]
+    assert [version.value for version in desk.versions(tenant)] == [token]
+    assert [version.value for version in desk.versions(f"{tenant}-{another}")] == [other.refresh_token]
+    assert [row["opens"] for row in shell.run("verify", "--store", vault, "--json").value] == [True, True]
+    backup = str(shell.home / "kept")
+    assert shell.run("backup", backup, "--store", vault).code == 0
+    assert {row["result"] for row in shell.run("restore", backup, "--store", vault, "--json").value} == {
+        "there already"
+    }
+    back = shell.run("restore", backup, "--json")
+    assert sorted(row["name"] for row in back.value) == sorted([entry.name, f"{tenant}-{another}"])
 
 
 @pytest.mark.parametrize("to", ["", "memory", "file"])
@@ -444,6 +486,35 @@ def test_from_a_file_to_a_passphrase_to_a_given_key(shell: Shell, store: FileSto
     assert shell.run("verify").code == 0
     assert "given" in shell.run("explain", "--json").value["key"]
     assert shell.run("verify", "--store-key", "passphrase").code == 7
+
+
+def test_a_store_goes_over_to_a_key_of_a_vault_and_everything_goes_on(
+    shell: Shell, store: FileStore, desk: Desk, served: tuple[Desk, Server], token: Hidden
+) -> None:
+    """Backed up, restored, moved and verified; the key rotates in the vault, and is taken up by its name."""
+    entries, server = fill(store, token), served[1]
+    shell.variables = in_the_vault(server) | {"PARTNERAUTH_BACKUP_PASSPHRASE": PASSPHRASE}
+    key = f"vault:{server.url}/{VAULT}.vault.azure.net/keys/store"
+    with desk.keys(server.url, server.ca) as keys:
+        keys.create_rsa_key("store")
+
+        done = shell.run("rekey", "--new-key", key, "--values", "--json")
+        assert (done.code, done.value["key"]) == (0, f"vault-key: {key.removeprefix('vault:')}")
+        assert done.value["next"] == f"set store_key to {key}"
+        refused = shell.run("verify")
+        assert (refused.code, "`store_key` does not name it" in refused.err) == (7, True)
+        shell.variables["PARTNERAUTH_STORE_KEY"] = key
+        assert shell.run("backup", "consents.backup", "--json").value["entries"] == len(entries)
+        assert shell.run("restore", "consents.backup", "--json").value[0]["result"] == "there already"
+        moved = shell.run("move", "--to", str(shell.home / "moved.db"), "--to-key", key, "--json")
+        assert {row["result"] for row in moved.value} == {"copied"}
+
+        keys.rotate_key("store")
+        assert [row["opens"] for row in shell.run("verify", "--json").value] == [True] * len(entries)
+        assert shell.run("rekey", "--new-key", key, "--json").value["key id"] != done.value["key id"]
+        desk.vault.keys["store"].versions[0].enabled = False
+        left = shell.run("verify", "--store", str(shell.home / "moved.db"))
+        assert (left.code, "KeyDisabled" in left.err, "hint: Enable" in left.err) == (7, True, True)
 
 
 @pytest.mark.parametrize(

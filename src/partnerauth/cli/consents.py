@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from partnerauth.cli import again
 from partnerauth.cli.options import as_json, with_settings
 from partnerauth.errors import ConsentLost, Misconfigured, NoConsent, Unreachable
 
@@ -92,6 +93,7 @@ def forget(settings: Settings, yes: bool) -> None:
     if not yes:
         click.confirm(f"Forget the consent of {consent.username} for {consent.tenant}?", abort=True, err=True)
     settings.session.run(settings.book.forget(consent.tenant))
+    again.forget()
     click.echo(f"forgotten: {consent.username} for {consent.tenant}")
 
 
@@ -204,7 +206,7 @@ def _drawn(settings: Settings, consents: list[Consent], now: datetime, *, plot: 
     from partnerauth.cli.watched import plan_of
     from partnerauth.watch.dates import spans
 
-    found = list(spans(consents, settings.credential_ends(), plan_of(settings), settings.application.id, now))
+    found = list(spans(consents, settings.credentials.ends(), plan_of(settings), settings.application.id, now))
     if plot:
         from partnerauth.watch.timeline import timeline
 

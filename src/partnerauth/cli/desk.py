@@ -86,18 +86,18 @@ def web(
 def desk_of(settings: Settings, *, by_invitation: bool) -> Desk:
     """The desk that the settings describe. Raises `Misconfigured`, `StoreFailed`, `Unreachable`."""
     from partnerauth.consent.desk import Desk
-    from partnerauth.consent.page import templates
+    from partnerauth.consent.page import PAGES
     from partnerauth.consent.visit import Visits
     from partnerauth.oauth.discovery import tenant_id
 
-    templates()
+    _ = PAGES.templates  # what is missing is told before anybody comes
     authority = settings.authority(settings.get("tenant") or "organizations")
     first = settings.first_consent()
     settings.store.check()
     settings.session.run(first.finish())  # what was left unjudged by a crash
     return Desk(
         first=first,
-        visits=Visits(settings.desk_store, settings.cloud, settings.application.id, settings.clock),
+        visits=Visits(settings.stores.desk, settings.cloud, settings.application.id, settings.clock),
         invitations=settings.invitations,
         authority=authority,
         apis=settings.reach,

@@ -55,8 +55,13 @@ def nobody_listens() -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print `value` as JSON; moments as ISO 8601."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=plain))
+    """Print `value` as JSON."""
+    click.echo(as_text(value))
+
+
+def as_text(value: Any) -> str:
+    """`value` as JSON; moments as ISO 8601."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=plain)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "") -> None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 SERVICE = "partnerauth"
 ACCOUNT = "store key"
 ALTERNATIVES = (
-    "Set `store_key` to a key file (file:PATH), to a passphrase (passphrase), to a vault's secret "
-    "(vault:https://NAME.vault.azure.net/SECRET), or to a key in a variable (given); a store that is there goes over "
+    "Set `store_key` to a key file (file:PATH), to a passphrase (passphrase), to a vault's key "
+    "(vault:https://NAME.vault.azure.net/keys/KEY), or to a key in a variable (given); a store that is there goes over "
     "by `partnerauth store rekey`, where its keyring is."
 )
 NOBODY = "On Linux a keyring needs a session bus, which services, cron and ssh do not have."

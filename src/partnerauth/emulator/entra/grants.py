@@ -293,8 +293,9 @@ class Attempt:
             names = allowed(turn.world, registration, tenant, person.id, wanted)
         capable = demand.capable and wanted.api == GRAPH and turn.world.measures.continuous_access
         lives = lifetime(turn.world, capable=capable)
+        carried = names | ({"openid", "profile", "email"} & words if wanted.api == GRAPH else set())
         access = user_claims(
-            turn.world, turn.now, who, tenant, person, registration, wanted.audience, acr, names, acrs, lives,
+            turn.world, turn.now, who, tenant, person, registration, wanted.audience, acr, carried, acrs, lives,
             capable=capable,
         )  # fmt: skip
         identity = None
