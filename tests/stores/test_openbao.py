@@ -326,10 +326,16 @@ def test_a_store_without_its_authority_or_its_token_is_named(line: Line, tmp_pat
     assert store.read(NAME) == written
 
     strange = f"openbao:{line.server.url}/{MOUNT}/{line.folder}?namespace={TEAM}"
-    with pytest.raises(StoreFailed, match="did not answer"):
+    with pytest.raises(StoreFailed, match="did not answer") as caught:
         settings(line, tmp_path, PARTNERAUTH_STORE_TOKEN=token, PARTNERAUTH_STORE=strange).store.read(NAME)
+    assert "?ca=" in caught.value.hint
+    nowhere = f"{strange}&ca=/nowhere.pem"
+    with pytest.raises(Misconfigured, match="CA file"):
+        settings(line, tmp_path, PARTNERAUTH_STORE_TOKEN=token, PARTNERAUTH_STORE=nowhere).store.read(NAME)
     with pytest.raises(Misconfigured, match="no token"):
         settings(line, tmp_path).store.read(NAME)
+    with pytest.raises(Misconfigured, match="token for OpenBao is none"):
+        settings(line, tmp_path, PARTNERAUTH_STORE_TOKEN="s.one\ns.two").store.read(NAME)
 
 
 # --- the engine
@@ -341,7 +347,8 @@ def test_an_engine_of_version_1_is_refused_before_anything_is_written(line: Line
     anything = 'path "one/*" { capabilities = ["create", "read", "update", "delete", "list"] }'
     store = make(token=line.server.token(anything, namespace=TEAM))
 
-    for do in (store.check, lambda: store.write(NAME, OLD, TAGS, None)):
+    doing: list[Callable[[], object]] = [store.check, store.list, lambda: store.write(NAME, OLD, TAGS, None)]
+    for do in doing:
         with pytest.raises(StoreFailed, match="no KV engine of version 2") as caught:
             do()
         assert "secrets list" in caught.value.hint
