@@ -319,6 +319,22 @@ def test_an_agent_keeps_the_token_of_an_approle_in_a_file(line: Line, tmp_path: 
             kept.store.check()
 
 
+def test_a_token_that_is_away_for_a_moment_is_a_store_that_fails(line: Line, tmp_path: Path) -> None:
+    """A redemption that is under way tries again for a while, where the store fails."""
+    path = tmp_path / "token"
+    path.write_text(token := line.server.token(line.policy(), namespace=TEAM))
+    store = settings(line, tmp_path, PARTNERAUTH_STORE_TOKEN_FILE=str(path)).store
+    first = store.write(NAME, OLD, TAGS, None)
+
+    for break_it in (path.unlink, lambda: path.write_text("")):
+        break_it()
+        with pytest.raises(StoreFailed, match=r"cannot be asked: .*store_token_file"):
+            store.write(NAME, NEW, TAGS, first.version)
+        path.write_text(token)
+
+    assert store.write(NAME, NEW, TAGS, first.version).value == NEW
+
+
 def test_a_store_without_its_authority_or_its_token_is_named(line: Line, tmp_path: Path) -> None:
     token = line.server.token(line.policy(), namespace=TEAM)
     store = settings(line, tmp_path, PARTNERAUTH_STORE_TOKEN=token).store

@@ -118,6 +118,7 @@ class OpenBaoStore:
         self._locks = locks
         self._known: Engine | None = None
         self._index = ""
+        self._reached = False
         self._folder = f"{address.folder}/" if address.folder else ""
         within = f" in {address.namespace}" if address.namespace else ""
         self.id = f"{address.origin}/{address.mount}/{self._folder}".rstrip("/") + within
@@ -253,13 +254,14 @@ class OpenBaoStore:
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         """The answer's JSON; None where nothing is there. Raises `StoreFailed` and its kinds."""
-        token = self._token()
-        if not (token.reveal().isascii() and token.reveal().isprintable()):
-            raise Misconfigured("the token for OpenBao is none", hint="Look at store_token_file.")
         try:
+            token = _sendable(self._token())
             response = self._sent(token, method, f"{self._address.mount}/{path}", body)
-        except Misconfigured:
-            raise
+        except Misconfigured as error:
+            if not self._reached:
+                raise
+            # What was set up well has become worse in the meantime: to whoever writes, the store fails.
+            failure = StoreFailed(f"{self.id} cannot be asked: {error.message}", hint=error.hint)
         except PartnerAuthError as error:
             hint = UNTRUSTED if isinstance(error, Untrusted) else error.hint
             failure = StoreFailed(f"{self.id} did not answer: {error.message}", hint=hint)
@@ -285,6 +287,7 @@ class OpenBaoStore:
             headers += [("X-Vault-Index", self._index), ("X-Vault-Inconsistent", "forward-active-node")]
         request = Request(method, url) if body is None else Request.json(method, url, body)
         response = self._send(request.having(*headers))
+        self._reached = True
         if method != "GET":
             self._index = response.header("X-Vault-Index") or self._index
         return response
@@ -322,6 +325,12 @@ HINTS = {
     429: "Wait, then ask less often: the server has a rate limit.",
     503: "The server is sealed or in maintenance: `bao status`, then unseal it.",
 }
+
+
+def _sendable(token: Hidden) -> Hidden:
+    if token.reveal().isascii() and token.reveal().isprintable():
+        return token
+    raise Misconfigured("the token for OpenBao is none", hint="Look at store_token_file.")
 
 
 def _told(response: Response) -> Any:
