@@ -143,20 +143,20 @@ def test_it_says_which_store_and_who_said_so(shell: Shell, store: FileStore, tok
     assert told["key"] == f"file: {shell.key.where}"
     assert (told["schema"], told["entries"]) == ("2", "3")
     assert "journal" in told["sqlite"]
-    assert "default" in told["said by"]
+    assert "default" in told["said_by"]
     for line in ("kind:", "path:", "key:", "schema:", "said by:"):
         assert line in shell.run("explain").out
 
 
 def test_it_says_whether_a_variable_or_a_file_named_the_store(shell: Shell, tmp_path: Path) -> None:
     shell.variables["PARTNERAUTH_STORE"] = str(tmp_path / "named.db")
-    assert shell.run("explain", "--json").value["said by"] == "the environment"
-    assert shell.run("explain", "--json", "--store", "other.db").value["said by"] == "the command line"
+    assert shell.run("explain", "--json").value["said_by"] == "the environment"
+    assert shell.run("explain", "--json", "--store", "other.db").value["said_by"] == "the command line"
     del shell.variables["PARTNERAUTH_STORE"]
     (tmp_path / "config" / "partnerauth").mkdir(mode=0o700)
     (tmp_path / "config" / "partnerauth" / "partnerauth.toml").write_text('store = "third.db"\n')
 
-    assert shell.run("explain", "--json").value["said by"].endswith("partnerauth.toml")
+    assert shell.run("explain", "--json").value["said_by"].endswith("partnerauth.toml")
     assert not (tmp_path / "named.db").exists()
 
 
