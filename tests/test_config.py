@@ -210,17 +210,17 @@ def test_a_flag_may_name_another_partner(load: Load) -> None:
 def test_where_consents_are_kept(load: Load, home: Path, tmp_path: Path) -> None:
     by_default, by_path, in_memory = load(), load(store=str(tmp_path / "a.db")), load(store="memory")
 
-    by_default.file_store.check()
-    by_path.file_store.check()
+    by_default.stores.file.check()
+    by_path.stores.file.check()
 
     assert isinstance(by_default.store, FileStore)
     assert (home / ".local" / "share" / "partnerauth" / "store.db").is_file()
     assert (home / ".config" / "partnerauth" / "store.key").is_file(), "not beside the data"
     assert (tmp_path / "a.db").is_file()
-    assert by_default.shelf is by_default.file_store.shelf
+    assert by_default.stores.shelf is by_default.stores.file.shelf
     assert isinstance(in_memory.store, MemoryStore)
-    assert in_memory.shelf is None
-    assert load(store="memory", shelf="file").shelf is not None
+    assert in_memory.stores.shelf is None
+    assert load(store="memory", shelf="file").stores.shelf is not None
 
 
 def test_a_vault_of_another_cloud_is_refused(load: Load) -> None:

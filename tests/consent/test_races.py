@@ -8,6 +8,8 @@ from partnerauth.consent.consent import State
 from partnerauth.consent.user import AppUser
 from partnerauth.emulator.default import TENANT
 from partnerauth.errors import ConsentLost, NoConsent
+from partnerauth.messages import Request, Response
+from partnerauth.oauth.tokens import TokenSet
 from partnerauth.stores.memory import MemoryStore
 from partnerauth.stores.store import SecretStore
 from tests.consent.partner import PARTNER_CENTER, Partner, spent_tokens
@@ -38,13 +40,9 @@ def test_what_was_lost_while_an_intent_was_written_is_not_tried() -> None:
     partner.consent()
     process = Process(partner.user.token(PARTNER_CENTER), partner.send)
     process.until("mark")
-    # Another host, whose locks this one does not see.
-    elsewhere = AppUser(
-        partner.application, replace(partner.book, store=_Elsewhere(partner.store)), TENANT, clock=partner.clock
-    )
     partner.revoke()
     with pytest.raises(ConsentLost):
-        partner.run(elsewhere.token(PARTNER_CENTER))
+        partner.run(elsewhere(partner).token(PARTNER_CENTER))
     partner.asked.clear()
 
     with pytest.raises(ConsentLost):
@@ -66,10 +64,35 @@ def left() -> Partner:
     return partner
 
 
-def test_two_that_adopt_at_once_agree_on_one_epoch(left: Partner) -> None:
+KEEPING = 9
+"""Which read is that of an adoption about to be kept: redeemed, judged, and looked at whether it still lies there."""
+
+
+def test_of_two_that_adopt_at_once_one_asks(left: Partner) -> None:
+    """The other waits for the lock, and finds a consent."""
+    found = left.store.read(TENANT)
+    assert found is not None
+    waiting: list[Process[TokenSet]] = []
+
+    def meanwhile(request: Request, response: Response) -> Response:
+        if not waiting:
+            waiting.append(Process(left.user.token(PARTNER_CENTER), left.send))
+            waiting[0].until("lock")
+        return response
+
+    left.change = meanwhile
+    assert left.token().access_token
+
+    assert waiting[0].finish().access_token
+    assert spent_tokens(left).count(found.value.reveal()) == 1
+    assert len(set(spent_tokens(left))) == len(left.asked) == 3
+    assert left.kept().generation == 2
+
+
+def test_two_hosts_that_adopt_at_once_agree_on_one_epoch(left: Partner) -> None:
     slow = Process(left.user.token(PARTNER_CENTER), left.send)
-    slow.until("read", 3)  # redeemed and judged, and about to be kept
-    left.token()
+    slow.until("read", KEEPING)
+    left.run(elsewhere(left).token(PARTNER_CENTER))
     kept = left.kept()
 
     assert slow.finish().access_token
@@ -80,13 +103,34 @@ def test_two_that_adopt_at_once_agree_on_one_epoch(left: Partner) -> None:
 
 def test_what_was_forgotten_while_it_was_adopted_stays_forgotten(left: Partner) -> None:
     slow = Process(left.user.token(PARTNER_CENTER), left.send)
-    slow.until("read", 3)
+    slow.until("read", KEEPING)
     left.run(left.book.forget(TENANT))
 
     with pytest.raises(NoConsent):
         slow.finish()
 
     assert left.store.list() == []
+
+
+def test_what_another_tool_leaves_while_somebody_waits_for_the_lock_is_adopted(left: Partner) -> None:
+    left.token()
+    theirs = Partner(emulator=left.emulator).consent().refresh_token
+    waiting = Process(left.user.token(PARTNER_CENTER), left.send)
+    waiting.until("lock")
+    there = left.store.read(TENANT)
+    assert there is not None
+    left.store.write(TENANT, theirs, {}, there.version)
+
+    assert waiting.finish().access_token
+
+    assert (left.kept().outcome, left.kept().generation) == ("renewed", 1)
+    assert theirs.reveal() in spent_tokens(left)
+
+
+def elsewhere(partner: Partner) -> AppUser:
+    """The same consent, spent on another host, whose locks this one does not see."""
+    book = replace(partner.book, store=_Elsewhere(partner.store))
+    return AppUser(partner.application, book, TENANT, clock=partner.clock)
 
 
 class _Elsewhere(MemoryStore):

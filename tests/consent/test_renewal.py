@@ -166,7 +166,7 @@ def test_what_another_renewed_meanwhile_is_left_alone(partner: Partner) -> None:
 
 def test_what_another_is_at_is_left_alone(partner: Partner) -> None:
     seen = partner.kept()
-    lock = partner.store.lock("renewal\n" + partner.book.name(TENANT))
+    lock = partner.book.lock(TENANT, "renewal")
     assert lock.attempt()
 
     assert isinstance(attended(partner, seen), Skipped)

@@ -11,7 +11,8 @@ from partnerauth.emulator.address import Arrival
 from partnerauth.emulator.clock import WorldClock
 from partnerauth.emulator.default import TENANT, WEB_APP, contoso
 from partnerauth.emulator.keys import WORLD, signing_keys
-from partnerauth.emulator.world import World
+from partnerauth.emulator.vaults import pairs
+from partnerauth.emulator.world import KeyVersion, VaultKey, World
 from partnerauth.messages import Headers, Request, Response
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -71,6 +72,13 @@ class Caller:
         response = self.ask("GET", path, headers=headers)
         assert response.status == 200, (response.status, response.body)
         return response.value()
+
+
+def a_key(now: datetime) -> VaultKey:
+    """A key of a vault, with one version."""
+    return VaultKey(
+        "store", [KeyVersion("b" * 32, "EC", pairs.make_ec("P-256"), now, now, ["sign"], tags={"for": "tests"})]
+    )
 
 
 def signed(facts: Mapping[str, Any]) -> str:

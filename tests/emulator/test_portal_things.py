@@ -8,6 +8,7 @@ from partnerauth.emulator.default import NATIVE_APP, WEB_APP
 from partnerauth.emulator.relationships import Relationship
 from partnerauth.emulator.world import SecretVersion, VaultSecret
 from partnerauth.hidden import Hidden
+from tests.emulator.callers import a_key
 from tests.emulator.visitor import NOON, Visitor
 
 CANARY = "kept-in-the-vault"
@@ -126,6 +127,19 @@ def test_a_value_is_shown_once_where_somebody_asks_for_it(visitor: Visitor) -> N
     assert f"{CANARY}-b" in visitor.look(done.header("Location")).text
     assert CANARY not in visitor.look(path).text
     assert visitor.post(f"{path}/show", version="c" * 32).status == 404
+
+
+def test_a_key_is_shown_by_what_may_be_known_of_it(visitor: Visitor) -> None:
+    key = visitor.world.vaults["contoso"].keys["store"] = a_key(NOON)
+    assert "EC P-256" in visitor.look("/portal/vaults/contoso").text
+
+    seen = visitor.look("/portal/vaults/contoso/keys/store").text
+    for told in (key.versions[0].id, "EC P-256", "sign", "for=tests", "enabled"):
+        assert told in seen
+    key.versions[0].enabled, key.deleted = False, NOON
+    assert "deleted" in visitor.look("/portal/vaults/contoso").text
+    assert "disabled" in visitor.look("/portal/vaults/contoso/keys/store").text
+    visitor.look("/portal/vaults/contoso/keys/none", 404)
 
 
 def test_a_vault_is_made_and_an_application_let_in(visitor: Visitor) -> None:

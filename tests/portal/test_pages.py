@@ -12,6 +12,7 @@ from partnerauth.emulator.world import SecretVersion, VaultSecret
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Request
 from partnerauth.serving.server import serve
+from tests.emulator.callers import a_key
 from tests.emulator.test_portal import places
 from tests.emulator.visitor import at_noon
 from tests.portal.conftest import window
@@ -27,6 +28,7 @@ def lived_in() -> Emulator:
     now = world.now()
     secret = SecretVersion("a" * 32, Hidden("v"), now, now, tags={"epoch": "one"}, expires=1_900_000_000)
     world.vaults["contoso"].secrets["refresh-token"] = VaultSecret("refresh-token", [secret, secret])
+    world.vaults["contoso"].keys["store"] = a_key(now)
     emulator.journal.detailed = True
     fields = {"grant_type": "password", "client_id": WEB_APP, "client_secret": WEB_APP_SECRET, "username": JOHN}
     fields["resource"] = "https://api.partner.microsoft.com"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from partnerauth.consent.consent import FORMAT, IDLE_LIFETIME, Consent, State
 from partnerauth.consent.pending import FORMAT as PENDING
 from partnerauth.consent.renewal import Lost, NotReached, Renewed
+from partnerauth.emulator.default import WEB_APP
 from partnerauth.errors import PartnerAuthError
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
@@ -67,7 +68,7 @@ class Rules:
         self._counts = counts
         self._births: dict[str, Birth] = {}
         self._parsed: dict[int, tuple[Entry, Consent | None]] = {}
-        self._names: dict[str, str] = {}
+        self._names: dict[str, tuple[str, ...]] = {}
         self._roots: dict[str, str] = {}
         self._weak: set[str] = set()
         """Tokens that came with an access token without MFA."""
@@ -108,10 +109,12 @@ class Rules:
         if new is None:
             raise Broken("6", "an entry was written that is no consent")
         if new.state is State.SUPERSEDED:
-            self._superseded(act, after, new)
+            self.superseded(act, after, new)
             return
-        if after.name != self._name(process, new.tenant):
+        if after.name not in self._names_of(new.tenant):
             raise Broken("4", "a consent lies under a name that is not its tenant's")
+        if before is not None and is_anothers(before):
+            raise Broken("4", "a consent was written over another application's")
         if old is None:
             self._kept(act, before, new)
         elif old.turn == new.turn:
@@ -129,6 +132,8 @@ class Rules:
             return
         if act is None or act.kind != "forget":
             raise Broken("8", "an entry was taken away although nobody forgets it")
+        if is_anothers(before):
+            raise Broken("4", "another application's consent was forgotten")
         self._counts["forgotten"] += 1
         self.strangers(act.tenant)
 
@@ -153,7 +158,8 @@ class Rules:
         if entry.value:
             self._counts["laid aside"] += 1
 
-    def _superseded(self, act: Act, entry: Entry, consent: Consent) -> None:
+    def superseded(self, act: Act, entry: Entry, consent: Consent) -> None:
+        """A consent was set aside."""
         if not act.replacing:
             raise Broken("4", "a consent was set aside although nobody said so")
         if "-superseded-" not in entry.name or _accompanied(consent) or consent.intent:
@@ -310,9 +316,22 @@ class Rules:
             known = self._parsed[id(entry)] = entry, Consent.read(entry)
         return known[1]
 
-    def _name(self, process: Process, tenant: str) -> str:
+    def place(self, tenant: str) -> str:
+        """The name under which a tenant's consent lies, or would be kept."""
+        usual, *own = self._names_of(tenant)
+        if not own:
+            return usual
+        there, beside = self._disk.entries.get(usual), self._disk.entries.get(own[0])
+        if there is None or not there.tags.get("client"):
+            return usual if beside is None else own[0]
+        return own[0] if is_anothers(there) else usual
+
+    def _there(self, tenant: str) -> Entry | None:
+        return self._disk.entries.get(self.place(tenant))
+
+    def _names_of(self, tenant: str) -> tuple[str, ...]:
         if tenant not in self._names:
-            self._names[tenant] = process.book.name(tenant)
+            self._names[tenant] = self.processes[0].book.names(tenant)
         return self._names[tenant]
 
     # The sign-in service
@@ -387,7 +406,7 @@ class Rules:
         self._counts["deaths"] += 1
         if act is None:
             return
-        there = self._disk.entries.get(self._name(process, act.tenant))
+        there = self._there(act.tenant)
         got = act.answered
         if got is not None and got.new and got.home and act.meant and (there is None or self._turn(there) <= act.meant):
             self._counts["deaths between the answer and the write"] += 1
@@ -408,7 +427,7 @@ class Rules:
             self._handed_out(process, act, result)
         elif isinstance(result, Renewed | Lost | NotReached):
             self._counts[type(result).__name__] += 1
-            there = self._disk.entries.get(self._name(process, act.tenant))
+            there = self._there(act.tenant)
             if isinstance(result, Renewed) and not act.foreign:
                 self._check_stored(process, act, act.redeemed[-1], there)
 
@@ -416,7 +435,7 @@ class Rules:
         """An access token leaves the house."""
         if tokens.refresh_token is not None or tokens.id_token is not None:
             raise Broken("5", "a refresh token was handed out")
-        there = self._disk.entries.get(self._name(process, act.tenant))
+        there = self._there(act.tenant)
         if not act.redeemed:
             self._counts["served from the shelf"] += 1
             return
@@ -446,6 +465,11 @@ class Rules:
             left = IDLE_LIFETIME - (process.host.clock.now() - datetime.fromisoformat(there.tags["obtained"]))
             if left < RESERVE and not act.foreign and not act.clock_moved:
                 raise Broken("5", "an access token was handed out unsaved although the stored token is about to die")
+
+
+def is_anothers(entry: Entry) -> bool:
+    """Whether it is the consent of another application."""
+    return entry.tags.get("client", WEB_APP) != WEB_APP
 
 
 def _accompanied(consent: Consent) -> bool:

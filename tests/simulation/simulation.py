@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,8 +15,9 @@ from partnerauth.consent.consent import Consent, State
 from partnerauth.consent.first import Kept, new_epoch
 from partnerauth.consent.pending import FORMAT as PENDING
 from partnerauth.consent.pending import Pending
-from partnerauth.emulator.default import ADMIN_AGENT, TENANT, WEB_APP
+from partnerauth.emulator.default import ADMIN_AGENT, JOHN, NATIVE_APP, TENANT, WEB_APP
 from partnerauth.errors import ConsentLost, NoConsent, Unreachable
+from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
 from partnerauth.oauth.evidence import Mfa
 from partnerauth.oauth.tokens import TokenSet
@@ -25,7 +26,7 @@ from tests.simulation.acts import consent, finish, next_act, spend
 from tests.simulation.chance import Chance
 from tests.simulation.place import CLOUD, NORTHWIND, PARTNER_CENTER, PEOPLE, HostClock, Place
 from tests.simulation.process import Act, Host, Process
-from tests.simulation.rules import FINAL, Broken, Rules
+from tests.simulation.rules import FINAL, Broken, Rules, is_anothers
 from tests.simulation.stores import FILE, Disk, Kind
 from tests.simulation.tokens import EPOCHS, with_claims
 from tests.simulation.vaultrules import Watcher
@@ -69,6 +70,8 @@ class Simulation:
 
     def run(self) -> None:
         """Let it happen. Raises `Broken`."""
+        if self.kind.plain and self.chance.happens(0.15):
+            self._another_application()
         if not self.chance.happens(0.1):
             self._begin()
         current = self.processes[0]
@@ -115,7 +118,7 @@ class Simulation:
         given = Consent(
             CLOUD.name, tenant, WEB_APP, person.id, upn, new_epoch(now), 0, token, Mfa.SHOWN, now, now, now
         )  # fmt: skip
-        name = self.processes[0].book.name(tenant)
+        name = self.rules.place(tenant)
         self.rules.born(token)
         self.rules.true(given)
         self.disk.put(name, Entry(name, given.value(), self.disk.version(), given.tags()))
@@ -150,12 +153,15 @@ class Simulation:
         elif process.wakes is not None:
             self.place.clock.advance(timedelta(seconds=process.wakes))
             process.wakes = None
+        kind = process.act.kind if process.act is not None else ""
         over, result = process.go_on(self._answer, self._vault)
         if self.telling:
             self._tell_step(process)
         if over:
             self.tell(process, f"ends: {_told(result)}")
             self.rules.ended(process, result)
+            if kind == "forget" and not isinstance(result, BaseException):
+                self.watcher.forgot()
             process.act = None
 
     # The sign-in service
@@ -255,6 +261,8 @@ class Simulation:
                 if self.kind.wide and self.disk.holders:
                     self.disk.holders.pop(self.chance.pick(list(self.disk.holders)))
                     self.rules.lock_was_lost = True
+            case "another application":
+                self._another_application()
             case _:
                 self._another_tool()
         self.tell(None, said)
@@ -275,13 +283,30 @@ class Simulation:
         token = self.place.held(self.chance.pick(PEOPLE[TENANT]), mfa=not self.chance.happens(0.3))
         self.rules.born(token)
         self.rules.strange.add(token.reveal())
-        name = self.processes[0].book.name(TENANT)
+        name = self.rules.place(TENANT)
         self.disk.put(name, Entry(name, token, self.disk.version(), {}))
         self.rules.strangers(TENANT)
 
+    def _another_application(self) -> None:
+        """Another application keeps a consent in the same plain store: under the usual name where that is free."""
+        name = self.processes[0].book.name(TENANT)
+        there, now = self.disk.entries.get(name), self.place.clock.now()
+        theirs = Consent.read(there) if there is not None and is_anothers(there) else None
+        if not self.kind.plain or (there is not None and theirs is None):
+            return
+        if theirs is None:
+            theirs = Consent(
+                CLOUD.name, TENANT, NATIVE_APP, JOHN, JOHN, new_epoch(now), 0, Hidden("another application's"),
+                Mfa.SHOWN, now, now,
+            )  # fmt: skip
+        else:
+            theirs = replace(theirs, generation=theirs.generation + 1, obtained_at=now)
+        self.disk.put(name, Entry(name, theirs.refresh_token, self.disk.version(), theirs.tags()))
+        self.counts["another application's turns"] += 1
+
     def entry(self, tenant: str) -> Entry | None:
         """What lies in the store for a tenant."""
-        return self.disk.entries.get(self.processes[0].book.name(tenant))
+        return self.disk.entries.get(self.rules.place(tenant))
 
     # The end
 

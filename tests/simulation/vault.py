@@ -26,6 +26,7 @@ from partnerauth.stores.keyvault import CONTENT_TYPE, KeyVaultStore
 from partnerauth.stores.store import Entry, rank
 from tests.simulation.blocking import asked, paused
 from tests.simulation.place import CLOUD, Place
+from tests.simulation.rules import is_anothers
 from tests.simulation.stores import Disk, Kind, SimulatedLock, fingerprint
 
 if TYPE_CHECKING:
@@ -135,7 +136,9 @@ class VaultDisk(Disk):
             if enabled and enabled[-1].content_type != CONTENT_TYPE:
                 found[name] = entry_of(name, enabled[-1])
             elif enabled:
-                found[name] = entry_of(name, max(enabled, key=lambda one: (rank(one.tags or {}), one.id)))
+                others = [one for one in enabled if is_anothers(entry_of(name, one))]  # it was there first
+                counts = max(others or enabled, key=lambda one: (rank(one.tags or {}), one.id))
+                found[name] = entry_of(name, counts)
         return found
 
     @entries.setter
@@ -147,7 +150,12 @@ class VaultDisk(Disk):
         now = self._place.clock.now()
         secret = self.secrets.setdefault(name, VaultSecret(name))
         if secret.deleted is None:
-            secret.versions.append(SecretVersion(f"{len(secret.versions):032x}", entry.value, now, now))
+            version = SecretVersion(f"{len(secret.versions):032x}", entry.value, now, now)
+            if entry.tags:  # another application's, by the same means as ours
+                version.content_type, version.tags = CONTENT_TYPE, dict(entry.tags)
+                for one in secret.versions:
+                    one.enabled = one.enabled and not is_anothers(entry_of(name, one))
+            secret.versions.append(version)
 
 
 def entry_of(name: str, version: SecretVersion) -> Entry:

@@ -6,6 +6,7 @@ hold is that the one that counts (the greatest by its tags) is true, is never di
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from partnerauth.consent.consent import Consent, State
@@ -14,7 +15,7 @@ from partnerauth.emulator.world import SecretVersion, VaultSecret
 from partnerauth.messages import Request, Response
 from partnerauth.stores.keyvault import CONTENT_TYPE
 from partnerauth.stores.store import Entry, rank
-from tests.simulation.rules import Broken, Rules
+from tests.simulation.rules import Broken, Rules, is_anothers
 
 if TYPE_CHECKING:
     from tests.simulation.place import Place
@@ -31,6 +32,7 @@ class Watcher:
         self._place = place
         self.strict = True
         self._forgotten: set[str] = set()
+        self._added_by: dict[str, Act] = {}
 
     def handle(self, process: Process, request: Request) -> Response:
         """The vault's answer, after what it changed was looked at. Raises `Broken`."""
@@ -56,6 +58,13 @@ class Watcher:
             self._rules.strangers(act.tenant)
         return response
 
+    def forgot(self) -> None:
+        """Somebody has forgotten a consent: another application's, added meanwhile, is there again."""
+        after = self._seen()
+        for name in self._deleted():
+            if any(is_anothers(entry) and enabled for entry, enabled in after[name].values()):
+                raise Broken("4", "another application's consent was forgotten")
+
     def _deleted(self) -> set[str]:
         secrets: dict[str, VaultSecret] = self._place.world.vaults[VAULT].secrets
         return {name for name, secret in secrets.items() if secret.deleted is not None}
@@ -80,6 +89,10 @@ class Watcher:
         new = Consent.read(entry)
         if new is None:
             raise Broken("6", "a version was written that is no consent")
+        self._added_by[entry.version] = act
+        if new.state is State.SUPERSEDED:
+            self._rules.superseded(act, entry, new)
+            return
         known = [Consent.read(one) for one, _ in before.values()]
         if any(one is not None and one.turn == new.turn and one.refresh_token == new.refresh_token for one in known):
             return
@@ -107,6 +120,8 @@ class Watcher:
             self._rules.tagged(act, first, second, strict=self.strict)
 
     def _disabled(self, act: Act, name: str, entry: Entry) -> None:
+        if is_anothers(entry) and self._added_by.get(entry.version) is not act:
+            raise Broken("4", "another application's version was disabled")
         if act.kind == "forget":
             self._rules.strangers(act.tenant)
             return
@@ -117,8 +132,14 @@ class Watcher:
         if any(one.content_type != CONTENT_TYPE for one in later):
             return  # another tool wrote over it
         ours = [one for one in secret.versions if one.enabled and one.content_type == CONTENT_TYPE]
+        if self._added_by.get(entry.version) is act and any(_owner(one.tags) != _owner(entry.tags) for one in ours):
+            return  # taken back, beside another person's or application's
         if entry.tags.get("format") and not any(rank(one.tags or {}) >= rank(entry.tags) for one in ours):
             raise Broken("6", "the version that counts was disabled")
+
+
+def _owner(tags: Mapping[str, str] | None) -> tuple[str, str]:
+    return (tags or {}).get("client", ""), (tags or {}).get("person", "")
 
 
 def _entry(name: str, version: SecretVersion) -> Entry:

@@ -41,6 +41,7 @@ EVENTS = (
     "down",
     "lock lost",
     "another tool",
+    "another application",
 )
 """What may happen to the world between two steps; most of it lasts until it happens again."""
 DEATH = "death"

@@ -11,9 +11,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from partnerauth.cloud import GUID, Cloud
-from partnerauth.consent.consent import Consent, Former, State, behind
+from partnerauth.consent.consent import Consent, Former, State, behind, client_of
 from partnerauth.errors import MfaMissing, Misconfigured, NoConsent, StoreConflict, WrongPerson
 from partnerauth.flow import Flow, work
 from partnerauth.hidden import Hidden
@@ -40,15 +41,20 @@ class ConsentBook:
     _proven: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
     """The epochs whose MFA a token has shown to this process."""
 
-    def name(self, tenant: str) -> str:
-        """The name of a tenant's entry (`tenant` is its id).
+    def names(self, tenant: str) -> tuple[str, ...]:
+        """The names that a tenant's consent may have (`tenant` is its id), the usual one first.
 
-        In a plain store it is the tenant id alone, the layout of the seed documents; elsewhere one file may hold
-        several applications and emulated clouds, so the name says which.
+        One file may hold several applications and emulated clouds, so the name says which. In a plain store it is the
+        tenant id alone, the layout of the seed documents; with the application's id behind it where another
+        application's consent has that name.
         """
         if self.store.plain:
-            return tenant.lower()
-        return f"{tenant}-{self.own}".lower()
+            return tenant.lower(), f"{tenant}-{self.application_id}".lower()
+        return (f"{tenant}-{self.own}".lower(),)
+
+    def name(self, tenant: str) -> str:
+        """The usual name of a tenant's consent."""
+        return self.names(tenant)[0]
 
     @property
     def own(self) -> str:
@@ -57,9 +63,9 @@ class ConsentBook:
             return self.application_id.lower()
         return f"{self.application_id}-{hashlib.sha256(self.cloud.name.encode()).hexdigest()[:12]}".lower()
 
-    def lock(self, tenant: str) -> Lock:
-        """What lets one thread of one process at a time spend the token of this tenant's consent."""
-        return self.store.lock("consent\n" + self.name(tenant))
+    def lock(self, tenant: str, purpose: str = "consent") -> Lock:
+        """What lets one thread of one process at a time do this with a tenant's consent; else: spend its token."""
+        return self.store.lock(f"{purpose}\n{tenant}-{self.own}".lower())
 
     def find(self, tenant: str = "") -> Flow[Consent]:
         """The consent for a tenant: by its id, by a domain of the person who consented, or the only one there is.
@@ -68,7 +74,10 @@ class ConsentBook:
         process. Raises `NoConsent`; `Misconfigured` where several would do.
         """
         if GUID.fullmatch(tenant):
-            entry = yield from work("read", lambda: self.store.read(self.name(tenant)))
+            name, entry = yield from self.place(tenant)
+            if entry is None and name != self.name(tenant):
+                yield from self.mend(tenant)  # another application's lies there, perhaps by mistake
+                name, entry = yield from self.place(tenant)
             if entry is None:
                 raise NoConsent(f"nobody has consented for the tenant {tenant} and this application yet")
             return self._ours(entry, tenant)
@@ -84,17 +93,50 @@ class ConsentBook:
 
     def consents(self) -> Flow[list[Consent]]:
         """Every consent of this application in this cloud, as its tags tell it and without its token."""
-        return [consent for consent in (yield from self._all()) if consent.state is not State.SUPERSEDED]
+        found = [consent for consent in (yield from self._all()) if consent.state is not State.SUPERSEDED]
+        usual = {consent.tenant for consent in found if consent.name == self.name(consent.tenant)}
+        return [one for one in found if one.name == self.name(one.tenant) or one.tenant not in usual]
 
     def superseded(self, tenant: str = "") -> Flow[list[Consent]]:
         """The consents that were set aside, of one tenant (by its id) or of all."""
         found = yield from self._all()
         return [c for c in found if c.state is State.SUPERSEDED and tenant.lower() in ("", c.tenant)]
 
+    def aside(self, consent: Consent) -> str:
+        """The name under which a consent lies once it is set aside, in every store."""
+        return f"{consent.tenant}-{self.own}-superseded-{consent.epoch}".lower()
+
+    def set_aside(self, consent: Consent) -> Flow[Consent]:
+        """The whole of a consent that was set aside, as it lies there now. Raises `NoConsent` where it does not."""
+        entry = yield from self._read(self.aside(consent))
+        found = Consent.read(entry) if entry is not None else None
+        if found is None:
+            raise NoConsent(f"the consent of {consent.username} that was set aside is not there any more")
+        self._check_ours(found, consent.tenant)
+        return found
+
+    def drop_aside(self, consent: Consent) -> Flow[None]:
+        """Forget a consent that was set aside."""
+        yield from work("forget", partial(self.store.forget, self.aside(consent)))
+
     def foreign(self, tenant: str) -> Flow[Entry | None]:
         """A tenant's entry that another tool wrote, if that is what lies there."""
-        entry = yield from work("read", lambda: self.store.read(self.name(tenant)))
+        _, entry = yield from self.place(tenant)
         return entry if entry is not None and Consent.read(entry) is None else None
+
+    def place(self, tenant: str) -> Flow[tuple[str, Entry | None]]:
+        """The name under which a tenant's consent lies or would be kept, and what lies there.
+
+        What another tool left under the usual name is this application's to adopt, unless it has one under its own.
+        """
+        usual, *own = self.names(tenant)
+        there = yield from self._read(usual)
+        if not own or (there is not None and client_of(there) == self.application_id.lower()):
+            return usual, there
+        beside = yield from self._read(own[0])
+        if beside is not None or (there is not None and client_of(there)):
+            return own[0], beside
+        return usual, there
 
     def keep(self, consent: Consent, *, replacing: bool = False, instead_of: Entry | None = None) -> Flow[Consent]:
         """Keep a new consent, already judged; it takes the place of the same person's former one.
@@ -103,13 +145,13 @@ class ConsentBook:
         another tool left, where that is adopted: where something else lies there by now, that stands. Raises
         `WrongPerson`, `MfaMissing`, `NoConsent`, `StoreFailed`.
         """
-        name = self.name(consent.tenant)
         for _ in range(MOST_ROUNDS):
-            there = yield from work("read", lambda: self.store.read(name))
+            name, there = yield from self.place(consent.tenant)
             if instead_of is not None and (there is None or there.version != instead_of.version):
                 return (yield from self.find(consent.tenant))
             former = Consent.read(there) if there is not None else None
             if former is not None:
+                self._check_ours(former, consent.tenant)
                 yield from self._make_way(former, consent, replacing=replacing)
                 consent = replace(consent, epoch=behind(consent.epoch, former.epoch), lasted=_lasted(former))
             try:
@@ -135,7 +177,7 @@ class ConsentBook:
             redeemed = token if token is not None and consent.turn == turn else consent.refresh_token
             meant = replace(consent, intent=self.store.fingerprint(redeemed))
             try:
-                return (yield from self._mark(self.name(consent.tenant), meant))
+                return (yield from self._mark(consent.name, meant))
             except StoreConflict:
                 consent = yield from self.find(consent.tenant)
         raise StoreConflict("the store was changed again and again while a token was to be redeemed")
@@ -201,7 +243,8 @@ class ConsentBook:
         """See to it that the newest token is the current one, in a store that can only add versions."""
         store = self.store
         if isinstance(store, OrderingStore):
-            yield from work("mend", lambda: store.mend(self.name(tenant)))
+            for name in self.names(tenant):
+                yield from work("mend", partial(store.mend, name))
 
     def forget(self, tenant: str) -> Flow[None]:
         """Forget a tenant's consent, by a deliberate act.
@@ -211,20 +254,21 @@ class ConsentBook:
         from partnerauth.consent.pending import Slots
 
         yield from Slots(self).discard(tenant)
-        aside = () if self.store.plain else (yield from self.superseded(tenant))
-        for name in (self.name(tenant), *(self._aside(consent) for consent in aside)):
-            yield from work("forget", lambda name=name: self.store.forget(name))  # type: ignore[misc]
+        aside = [consent.name for consent in (yield from self.superseded(tenant))]
+        names = self.names(tenant)
+        name, _ = yield from self.place(tenant)  # another application's, under the usual name, stays
+        for one in (*names[names.index(name) :], *aside):
+            yield from work("forget", partial(self.store.forget, one))
         if self.shelf is not None:
             yield from work("empty the shelf", self.shelf.empty)
 
     def _all(self) -> Flow[list[Consent]]:
         entries = yield from work("list", self.store.list)
-        found = [Consent.read(entry) for entry in entries]
-        ours = [c for c in found if c and (c.cloud, c.application_id) == (self.cloud.name, self.application_id.lower())]
-        return sorted(ours, key=lambda consent: consent.tenant)
+        found = [Consent.read(entry) for entry in entries if client_of(entry) == self.application_id.lower()]
+        return sorted((c for c in found if c and c.cloud == self.cloud.name), key=lambda consent: consent.tenant)
 
     def _make_way(self, former: Consent, consent: Consent, *, replacing: bool) -> Flow[None]:
-        """Set a colleague's consent aside, if `consent` may take its place. A plain store keeps it as a version."""
+        """Set a colleague's consent aside, if `consent` may take its place."""
         if former.person == consent.person:
             return
         if not replacing:
@@ -233,22 +277,19 @@ class ConsentBook:
             )
         if consent.mfa is not Mfa.SHOWN:
             raise MfaMissing(f"{consent.username} cannot replace {former.username} without MFA; nothing was changed")
-        if not self.store.plain:
-            name, aside = self._aside(former), replace(former.alone(), state=State.SUPERSEDED, intent="")
-            there = yield from work("read", lambda: self.store.read(name))
-            yield from self._write(name, aside, there.version if there is not None else None)
-
-    def _aside(self, consent: Consent) -> str:
-        return f"{self.name(consent.tenant)}-superseded-{consent.epoch}".lower()
+        name = self.aside(former)
+        aside = replace(former.alone(), state=State.SUPERSEDED, intent="", since=consent.consented_at)
+        there = yield from self._read(name)
+        yield from self._write(name, aside, there.version if there is not None else None)
 
     def _settle(self, spent: Consent, result: Callable[[Consent], Consent]) -> Flow[Consent]:
         """Write what `result` makes of the consent that was spent; where another stands there by now, that one stands.
 
         Raises `StoreConflict`, `NoConsent` where it was forgotten meanwhile.
         """
-        name, current = self.name(spent.tenant), spent
+        current = spent
         for _ in range(MOST_ROUNDS):
-            after = result(current)
+            after, name = result(current), current.name
             changed = after.value() != current.value()
             try:
                 return (yield from self._write(name, after, current.version) if changed else self._mark(name, after))
@@ -258,10 +299,13 @@ class ConsentBook:
                     return current
         raise StoreConflict("the store was changed again and again while a token was to be written")
 
+    def _read(self, name: str) -> Flow[Entry | None]:
+        return (yield from work("read", partial(self.store.read, name)))
+
     def _write(self, name: str, consent: Consent, expected: str | None) -> Flow[Consent]:
         value, tags = consent.value(), consent.tags()
         entry = yield from work("write", lambda: self.store.write(name, value, tags, expected))
-        return replace(consent, version=entry.version)
+        return replace(consent, version=entry.version, name=entry.name)
 
     def _mark(self, name: str, consent: Consent) -> Flow[Consent]:
         tags = consent.tags()
@@ -276,6 +320,12 @@ class ConsentBook:
         consent = Consent.read(entry)
         if consent is None:
             raise NoConsent(f"what lies in the store for {tenant} was written by another tool and not adopted yet")
+        self._check_ours(consent, tenant)
+        if self.store.plain and consent.epoch not in self._proven:
+            return replace(consent, mfa=Mfa.UNSEEN, claimed=consent.mfa)
+        return consent
+
+    def _check_ours(self, consent: Consent, tenant: str) -> None:
         whose = (consent.cloud, consent.tenant.lower(), consent.application_id.lower())
         if whose != (self.cloud.name, tenant.lower(), self.application_id.lower()):
             raise Misconfigured(
@@ -283,9 +333,6 @@ class ConsentBook:
                 f"{consent.application_id}: not what is asked for",
                 hint="Its refresh token goes nowhere else. Set the cloud, tenant and client id it belongs to.",
             )
-        if self.store.plain and consent.epoch not in self._proven:
-            return replace(consent, mfa=Mfa.UNSEEN, claimed=consent.mfa)
-        return consent
 
 
 def _succeeded(consent: Consent, token: Hidden, now: datetime) -> Consent:

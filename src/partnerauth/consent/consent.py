@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
@@ -84,6 +84,8 @@ class Consent:
     claimed: Mfa | None = None
     """What the tags of a plain store say of MFA, where no token has shown it to this process: tags are no evidence."""
     version: str = ""
+    name: str = field(default="", compare=False)
+    """The name of the entry it was read from or written to."""
 
     @property
     def idle_end(self) -> datetime:
@@ -181,11 +183,18 @@ class Consent:
                 former=former,
                 beside=beside,
                 version=entry.version,
+                name=entry.name,
             )
         except (KeyError, ValueError, TypeError, OverflowError):
             raise StoreCorrupt(
                 f"the entry '{entry.name}' of the store is no consent that this version can read"
             ) from None
+
+
+def client_of(entry: Entry) -> str:
+    """The application whose consent an entry says it is; nothing where another tool wrote it."""
+    ours = entry.tags.get("format", "").startswith(FORMATS)
+    return entry.tags.get("client", "").lower() if ours else ""
 
 
 def behind(epoch: str, former: str) -> str:

@@ -21,7 +21,7 @@ from partnerauth.cloud import Authority, Dialect, Resource
 from partnerauth.consent.first import FirstConsent, Kept
 from partnerauth.consent.grants import Granted, read_grants
 from partnerauth.consent.invitation import PATH, Invitation, Invitations, Purpose
-from partnerauth.consent.page import FILES, page, plain_file
+from partnerauth.consent.page import PAGES
 from partnerauth.consent.problems import OTHER, told, turned, unjudged
 from partnerauth.consent.reach import Reached, reach, roles_seen
 from partnerauth.consent.user import AppUser
@@ -34,6 +34,7 @@ from partnerauth.oauth.admin_consent import AdminConsent, admin_consent_link, at
 from partnerauth.oauth.authorize import TICKET_LIFETIME, AuthorizeResponse, Ticket
 from partnerauth.oauth.evidence import Mfa
 from partnerauth.oauth.sources import AppOnly
+from partnerauth.pages import FILES
 
 log = logging.getLogger("partnerauth.consent.desk")
 
@@ -92,7 +93,7 @@ class Desk:
         place = self._place(request)
         if place in FILES:
             _only(request, "GET", "HEAD")
-            return plain_file(place)
+            return PAGES.file(place)
         if place == "":
             _only(request, "GET", "HEAD", "POST")
             if request.method != "POST":
@@ -162,7 +163,7 @@ class Desk:
             "apis": [API_NAMES.get(api, api) for api in apis],
             "sign_in": urlsplit(self.authority.cloud.sign_in).netloc,
         }
-        return page("start", facts, forms=self.authority.cloud.sign_in)
+        return PAGES.page("start", facts, forms=self.authority.cloud.sign_in)
 
     def _start(self, request: Request, fields: Mapping[str, str]) -> Flow[Response]:
         self._require_own(request)
@@ -224,7 +225,7 @@ class Desk:
             link = asked.to(ticket.authority)
         cookie = f"{COOKIE}{visit.mark}={key.reveal()}; Path=/; Max-Age={int(COOKIE_LIFE.total_seconds())}"
         facts = {"base": urlsplit(self.url).path, "link": link, "sign_in": urlsplit(link).netloc}
-        left = page("leaving", facts, refresh=AT_ONCE + link)
+        left = PAGES.page("leaving", facts, refresh=AT_ONCE + link)
         set_cookie = ("Set-Cookie", f"{cookie}; Secure; HttpOnly; SameSite=None")
         return replace(left, headers=(*left.headers, set_cookie))
 
@@ -320,7 +321,7 @@ class Desk:
         if visit.stage is Stage.OVER:
             return self._shown({**visit.told, "mark": mark})
         if visit.stage is Stage.BACK and visit.back_at and self.first.clock.now() - visit.back_at < JUDGING:
-            return page("working", {"base": urlsplit(self.url).path}, refresh=SOON)
+            return PAGES.page("working", {"base": urlsplit(self.url).path}, refresh=SOON)
         if visit.stage is Stage.BACK:
             yield from self.first.finish()
             raise _Turned(
@@ -334,7 +335,7 @@ class Desk:
 
     def _shown(self, outcome: Mapping[str, Any], headers: Headers = ()) -> Response:
         facts = {"mark": "", **outcome, "base": urlsplit(self.url).path, "closed": self.by_invitation}
-        shown = page(outcome["page"], facts, status=outcome["status"], forms=self.authority.cloud.sign_in)
+        shown = PAGES.page(outcome["page"], facts, status=outcome["status"], forms=self.authority.cloud.sign_in)
         return replace(shown, headers=(*shown.headers, *headers))
 
     # --- who may

@@ -10,13 +10,13 @@ from partnerauth.apis.graph.people import mine
 from partnerauth.apis.graph.roles import TEMPLATES
 from partnerauth.apis.perform import pages
 from partnerauth.cloud import Api, Cloud, Resource
-from partnerauth.consent.first import PERMISSION_MISSING
+from partnerauth.consent.first import PERMISSION_MISSING, judging
 from partnerauth.consent.user import AppUser
 from partnerauth.errors import Misconfigured, PartnerAuthError, Refused, Unreadable
 from partnerauth.flow import Flow
 from partnerauth.hidden import Hidden
+from partnerauth.oauth.codes import REFUSALS
 from partnerauth.oauth.evidence import read_access_token
-from partnerauth.oauth.refusals import REFUSALS
 from partnerauth.oauth.tokens import TokenSet
 
 AGENTS: Mapping[str, str] = {
@@ -72,8 +72,7 @@ def reach(user: AppUser, apis: Mapping[str, Resource]) -> Flow[list[Reached]]:
         found[name] = yield from _tried(user, name, resource)
     if found and not found[list(found)[-1]].open:
         opened = [apis[name] for name, one in found.items() if one.open]
-        judging = [user.cloud.apis[api] for api in (Api.PARTNER_CENTER, Api.REFERRALS) if api in user.cloud.apis]
-        for resource in [*opened[:1], *judging]:
+        for resource in [*opened[:1], *judging(user.cloud)]:
             if (yield from _tried(user, "", resource)).open:
                 break
     return [found[name] for name in apis]

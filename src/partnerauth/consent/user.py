@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from partnerauth.clock import SYSTEM, Clock
-from partnerauth.cloud import GUID, Api, Cloud, Dialect, Resource
+from partnerauth.cloud import GUID, Cloud, Dialect, Resource
 from partnerauth.consent.book import ConsentBook
 from partnerauth.consent.consent import IDLE_LIFETIME, Consent, State
-from partnerauth.consent.first import Expected, FirstConsent
+from partnerauth.consent.first import Expected, FirstConsent, judging
 from partnerauth.errors import (
     ConsentLost,
     NoConsent,
@@ -23,11 +23,12 @@ from partnerauth.errors import (
 from partnerauth.flow import Flow, wait, work
 from partnerauth.hidden import Hidden
 from partnerauth.oauth.application import Application
+from partnerauth.oauth.codes import REFUSALS, Mark
 from partnerauth.oauth.evidence import Evidence, Mfa, read_access_token
 from partnerauth.oauth.exchange import exchange
 from partnerauth.oauth.grants import RefreshToken
 from partnerauth.oauth.keys import SigningKeys
-from partnerauth.oauth.refusals import REFUSALS, Mark, mark_of
+from partnerauth.oauth.refusals import mark_of
 from partnerauth.oauth.sources import identity
 from partnerauth.oauth.tokens import TokenSet
 
@@ -90,22 +91,36 @@ class AppUser:
         try:
             # In here: a cancellation waits for the lock to be taken, and then it must be given back.
             yield from work("lock", lock.acquire, waits=True)
-            consent = yield from self.book.find(consent.tenant)
+            consent = yield from self._adopted(consent.tenant)
             return (yield from self._spend(consent, resource, claims))
         finally:
             lock.release()
 
     def _consent(self) -> Flow[Consent]:
-        """The consent; what another tool left in its place is adopted first."""
+        """The consent; what another tool left in its place is adopted first, by one process at a time."""
         try:
             return (yield from self.book.find(self.tenant))
         except NoConsent:
-            left = (yield from self.book.foreign(self.tenant)) if GUID.fullmatch(self.tenant) else None
+            if not GUID.fullmatch(self.tenant) or (yield from self.book.foreign(self.tenant)) is None:
+                raise
+        lock = self.book.lock(self.tenant)
+        try:
+            yield from work("lock", lock.acquire, waits=True)
+            return (yield from self._adopted(self.tenant))
+        finally:
+            lock.release()
+
+    def _adopted(self, tenant: str) -> Flow[Consent]:
+        """The consent of a tenant, under its lock; what another tool left in its place is judged and kept first."""
+        try:
+            return (yield from self.book.find(tenant))
+        except NoConsent:
+            left = yield from self.book.foreign(tenant)
             if left is None:
                 raise
-        authority = self.cloud.authority(self.tenant)
+        authority = self.cloud.authority(tenant)
         keys = SigningKeys(authority, self.clock)
-        first = FirstConsent(self.application, self.book, keys, self.clock, [self.cloud.resource(Api.PARTNER_CENTER)])
+        first = FirstConsent(self.application, self.book, keys, self.clock, judging(self.cloud))
         return (yield from first.held(left.value, Expected(authority), self.dialect, instead_of=left)).consent
 
     def _spend(self, consent: Consent, resource: Resource, claims: str) -> Flow[TokenSet]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from partnerauth.cloud import CLOUDS, GLOBAL, Cloud
 from partnerauth.emulator.clock import WorldClock
@@ -37,19 +37,23 @@ __all__ = [
     "Customer",
     "CustomerUser",
     "FederatedCredential",
+    "KeyVersion",
     "Method",
     "Person",
     "Policies",
     "Registration",
     "Role",
     "SecretVersion",
+    "Stored",
     "Tenant",
     "Vault",
+    "VaultKey",
     "VaultRole",
     "VaultSecret",
     "World",
 ]
 
+V = TypeVar("V")
 DRAWN = 1024
 """So many random bytes are drawn ahead."""
 VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
@@ -203,29 +207,62 @@ class SecretVersion:
 
 
 @dataclass(slots=True)
-class VaultSecret:
-    """A secret and all its versions, oldest first."""
+class KeyVersion:
+    """One version of a key in a vault: its type (`RSA`, `EC-HSM`), its private half as PEM, what it may be used for."""
 
+    id: str
+    kind: str
+    private: Hidden
+    created: datetime
+    updated: datetime
+    operations: list[str] = field(default_factory=list)
+    enabled: bool = True
+    tags: dict[str, str] | None = None
+    not_before: int | None = None
+    expires: int | None = None
+
+
+@dataclass(slots=True)
+class Stored(Generic[V]):
+    """What lies in a vault under a name, with all its versions, oldest first. `word` is what it is called."""
+
+    word: ClassVar[str]
     name: str
-    versions: list[SecretVersion] = field(default_factory=list)
+    versions: list[V] = field(default_factory=list)
     deleted: datetime | None = None
     recovered: datetime | None = None
     written: datetime | None = None
 
 
+@dataclass(slots=True)
+class VaultSecret(Stored[SecretVersion]):
+    """A secret."""
+
+    word: ClassVar[str] = "secret"
+
+
+@dataclass(slots=True)
+class VaultKey(Stored[KeyVersion]):
+    """A key, which never leaves the vault."""
+
+    word: ClassVar[str] = "key"
+
+
 class VaultRole(NamedTuple):
-    """A role of an application or a person at a vault, or at one secret of it."""
+    """A role of an application or a person at a vault, or at one secret or one key of it."""
 
     principal: str
     role: str
     secret: str = ""
+    key: str = ""
 
 
 @dataclass(slots=True)
 class Vault:
-    """A key vault. `allowed` are the application or person ids that may do everything with its secrets.
+    """A key vault. `allowed` are the application or person ids that may do everything with what lies in it.
 
-    Others have `roles`, or where `access_policies` is there, the permissions that it gives them (`get`, `set`, …).
+    Others have `roles`, or where `access_policies` is there, the permissions that it gives them: for secrets `get`,
+    `set`, …, for keys `keys/get`, `keys/unwrapKey`, ….
     """
 
     name: str
@@ -248,6 +285,9 @@ class Vault:
     """Tokens issued before this moment are answered with a claims challenge."""
     cloud: str = GLOBAL.name
     """The national cloud of its tenant."""
+    keys: dict[str, VaultKey] = field(default_factory=dict)
+    premium: bool = False
+    """Whether it has hardware (HSM) for keys: others refuse keys of such a type."""
 
     @property
     def host(self) -> str:

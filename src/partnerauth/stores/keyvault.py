@@ -2,9 +2,14 @@
 
 The vault has no write on condition: versions are only added, and the one added last is current. So a write reads first,
 adds, and looks at what was added meanwhile. Of ours the one counts whose tags stand highest (`rank`, then the version's
-id): all writers come to the same judgement, whoever was slower, and who sees another one on top writes it again. What
-another tool put on top is nobody's to judge here: it stays, and who wrote has lost. Versions that were written over are
-disabled, for their values stay readable otherwise.
+id): all writers come to the same judgement, whoever was slower, and who sees another one on top writes it again: a
+writer when it looks, a reader that has seen a greater one there before. What another tool put on top is nobody's to
+judge here: it stays, and who wrote has lost. Versions that were written over, and those of losers, are disabled, for
+their values stay readable otherwise.
+
+Where nothing was, rank does not tell who came first, and the first may have been told already that it is kept: so who
+finds a version of another application or person beside its own takes its own back. Of two applications in one secret
+the one counts whose versions began first.
 
 Sources: Key Vault REST reference (secrets), "About Key Vault secrets" (limits), "Soft-delete overview".
 """
@@ -14,6 +19,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from hmac import digest
 from typing import TYPE_CHECKING, TypeVar
@@ -56,16 +62,21 @@ class KeyVaultStore:
         self._client = client
         self._locks = locks
         self._pause = pause
+        self._known: dict[str, Version] = {}
+        """The version of ours that lay under each name when last seen."""
 
     def read(self, name: str) -> Entry | None:
-        """The current version, whoever wrote it; None where there is none or where it is disabled."""
+        """The current version, whoever wrote it; None where there is none or where it is disabled.
+
+        Where a greater one of ours is known to have been there, that one is written again.
+        """
         name = proper(name)
-        try:
-            return _entry(name, self._ask(lambda: self._client.get_secret(name)))
-        except StoreFailed as failure:
-            if failure.status == 404 or failure.code == DISABLED:
-                return None
-            raise
+        found = self._current(name)
+        if found is not None and self._is_covered(name, found.version):
+            self.mend(name)
+            found = self._current(name)
+        self._know(name, found)
+        return found.entry if found is not None else None
 
     def write(self, name: str, value: Hidden, tags: Mapping[str, str], expected: str | None) -> Entry:
         """Add a version where `expected` is the current one, and disable those that it takes the place of.
@@ -77,42 +88,54 @@ class KeyVaultStore:
         _fits(tags)
         there = self._expect(name, expected)
         added, forgotten = self._add(name, value, tags, expected)
-        found = self._enabled(name)
-        rivals = [one for one in self._rivals(found, there) if one.version not in forgotten]
-        counts = max((_standing(one) for one in rivals), default=None)
-        if counts is not None and counts > (rank(tags), added):
-            self._raise(name, counts[1])
+        mine = Version(added, dict(tags))
+        versions = self._versions(name)
+        found = [one for one in versions if one.counts and one.id not in {added, *forgotten}]
+        before = next((one for one in versions if there is not None and one.id == _id(there.version)), None)
+        over = [one for one in found if one.client == mine.client]
+        if there is None or (before is not None and not before.ours):
+            rivals = found
+            if before is not None:  # what lies below another tool's version does not count any more
+                rivals, over = [one for one in found if one.created > before.created], found
+            first = max((one for one in rivals if one.owner != mine.owner), key=_standing, default=None)
+        else:
+            rivals = [one for one in over if one.rank > rank(there.tags)]
+            first = _first_of_another(versions, mine, there)
+        if first is None and rivals and _standing(max(rivals, key=_standing)) > _standing(mine):
+            first = max(rivals, key=_standing)
+        if first is not None:
+            self._withdraw(name, added, first)
             raise conflict(name)
-        entry = self.read(name)
-        if (
-            entry is not None
-            and _id(entry.version) != added
-            and any(_id(entry.version) == one.version for one in rivals)
-        ):
-            added, _ = self._add(name, value, tags, expected)
-            entry = self.read(name)
-        if entry is None or _id(entry.version) != added:
+        current = self._current(name)
+        if current is not None and any(current.version.id == one.id for one in rivals):
+            again, _ = self._add(name, value, tags, expected)
+            over.append(mine)
+            added, current = again, self._current(name)
+        if current is None or current.version.id != added:
             raise conflict(name)
-        over = {*forgotten, *(str(one.version) for one in rivals)}
-        if there is not None:
-            over.add(_id(there.version))
-            if rank(there.tags) == rank({}):  # what lay below another tool's version does not count any more
-                over |= {str(one.version) for one in found if one.content_type == CONTENT_TYPE}
-        for version in over - {added}:
+        for version in {*forgotten, *(one.id for one in over), *([_id(there.version)] if there is not None else [])}:
             self._disable(name, version)
-        return entry
+        self._know(name, current)
+        return current.entry
 
     def mend(self, name: str) -> None:
-        """Write the version that counts again, where one of ours lies on top that does not."""
+        """Write the version that counts again, where one of ours lies on top that does not; that one is disabled."""
         name = proper(name)
-        found = self._enabled(name)
-        ours = {str(one.version): _standing(one) for one in found if one.content_type == CONTENT_TYPE}
-        entry = self.read(name)
-        if entry is None or _id(entry.version) not in ours:
+        versions = self._versions(name)
+        current = self._current(name)
+        if current is None or not current.version.ours or not any(one.counts for one in versions):
             return
-        counts = max(ours.values())
-        if counts[0] > rank(entry.tags):
-            self._raise(name, counts[1])
+        client = _holder(versions)
+        ours = [one for one in versions if one.counts and one.client == client]
+        counts = max(ours, key=_standing)
+        if current.version.client == client and current.version.rank >= counts.rank:
+            return
+        self._raise(name, counts)
+        current = self._current(name)
+        if current is not None and (current.version.client, current.version.rank) == (client, counts.rank):
+            for one in ours:
+                if one.id != current.version.id:
+                    self._disable(name, one.id)
 
     def mark(self, name: str, tags: Mapping[str, str], expected: str) -> Entry:
         """Put `tags` in place of the tags of the current version; no new version, but another `Entry.version`."""
@@ -120,10 +143,10 @@ class KeyVaultStore:
         _fits(tags)
         self._expect(name, expected)
         self._ask(lambda: self._client.update_secret_properties(name, _id(expected), tags=dict(tags)))
-        entry = self.read(name)
-        if entry is None or _id(entry.version) != _id(expected) or entry.tags != tags:
+        found = self._current(name)
+        if found is None or found.version.id != _id(expected) or found.entry.tags != tags:
             raise conflict(name)
-        return entry
+        return found.entry
 
     def list(self) -> list[Entry]:
         """Every enabled entry that we wrote, its value hidden away. Versions are empty: no listing tells them."""
@@ -135,15 +158,23 @@ class KeyVaultStore:
         return sorted(entries, key=lambda entry: entry.name)
 
     def forget(self, name: str) -> None:
-        """Disable every version and delete the secret (softly, as vaults do). One of the two must be allowed."""
+        """Disable every version and delete the secret (softly, as vaults do). One of the two must be allowed.
+
+        What somebody adds in the meantime is brought back.
+        """
         name = proper(name)
-        disabled = self._disable_all(name)
+        self._known.pop(name, None)
+        seen = self._every(name)
+        disabled = [self._disable(name, version) for version in seen]
         try:
-            self._ask(lambda: self._client.begin_delete_secret(name))
+            deleted = self._ask(lambda: self._client.begin_delete_secret(name).result())
         except StoreFailed as failure:
             gone = failure.status == 404 or failure.code in IN_PASSING
-            if not gone and not (failure.status == 403 and disabled):
+            if not gone and not (failure.status == 403 and all(disabled)):
                 raise
+        else:
+            if deleted.properties.version not in (None, *seen):
+                self._bring_back(name)
 
     def fingerprint(self, value: Hidden) -> str:
         """128 bits of an HMAC under the vault's address: no secret, for a token is too long to be guessed."""
@@ -190,8 +221,7 @@ class KeyVaultStore:
                 if failure.code == DELETED and expected is not None:
                     raise conflict(name) from None  # forgotten since it was read
                 if failure.code == DELETED:
-                    self._recover(name)
-                    forgotten = frozenset(str(one.version) for one in self._enabled(name))
+                    forgotten = self._recover(name) or forgotten
                 elif failure.code not in IN_PASSING and name != PROBE:
                     self._expect(name, expected)
             else:
@@ -201,50 +231,83 @@ class KeyVaultStore:
             hint="Wait a minute, then try again; look for other programs that write the same secret.",
         )
 
-    def _enabled(self, name: str) -> Sequence[SecretProperties]:
-        """The enabled versions; none where the vault does not let us list them."""
+    def _current(self, name: str) -> Current | None:
+        try:
+            secret = self._ask(lambda: self._client.get_secret(name))
+        except StoreFailed as failure:
+            if failure.status == 404 or failure.code == DISABLED:
+                return None
+            raise
+        return Current(_entry(name, secret), Version.of(secret.properties))
+
+    def _versions(self, name: str) -> Sequence[Version]:
+        """Every version, enabled or not; none where the vault does not let us list them."""
         try:
             found = self._ask(lambda: list(self._client.list_properties_of_secret_versions(name)))
         except StoreFailed:
             return []
-        return [one for one in found if one.enabled is not False]
+        return [Version.of(one) for one in found]
 
-    def _rivals(self, found: Sequence[SecretProperties], there: Entry | None) -> Sequence[SecretProperties]:
-        """Our versions that count for more than the one that lay there; after another tool's, only what came later."""
-        ours = [one for one in found if one.content_type == CONTENT_TYPE]
-        if there is None:
-            return ours
-        before = next((one for one in found if one.version == _id(there.version)), None)
-        if before is not None and before.content_type != CONTENT_TYPE:
-            return [one for one in ours if _created(one) > _created(before)]
-        return [one for one in ours if rank(_tags(one)) > rank(there.tags)]
+    def _is_covered(self, name: str, version: Version) -> bool:
+        """Whether one of ours lies there, and a greater one or another application's did before."""
+        known = self._known.get(name)
+        if known is None or not version.ours:
+            return False
+        return version.client != known.client or version.rank < known.rank
 
-    def _raise(self, name: str, version: str) -> None:
-        """Write a version again, so that it lies on top, unless it does."""
-        there = self.read(name)
-        if there is None or _id(there.version) == version:
+    def _know(self, name: str, found: Current | None) -> None:
+        if found is not None and found.version.ours:
+            self._known[name] = found.version
+
+    def _withdraw(self, name: str, added: str, winner: Version) -> None:
+        """See to it that the winner lies on top, and take back what was added in vain."""
+        self._raise(name, winner)
+        current = self._current(name)
+        if current is None or current.version.id != added:
+            self._disable(name, added)
+
+    def _raise(self, name: str, version: Version) -> None:
+        """Write a version again, so that it lies on top, unless it does or another tool's does."""
+        there = self._current(name)
+        if there is None or not there.version.ours or there.version.id == version.id:
             return
-        found = _entry(name, self._ask(lambda: self._client.get_secret(name, version)))
-        if (found.value, rank(found.tags)) != (there.value, rank(there.tags)):
-            self._add(name, found.value, found.tags, there.version)
-
-    def _recover(self, name: str) -> None:
         try:
-            self._ask(lambda: self._client.begin_recover_deleted_secret(name))
+            found = _entry(name, self._ask(lambda: self._client.get_secret(name, version.id)))
+        except StoreFailed as failure:
+            if failure.code == DISABLED:  # it does not count any more
+                return
+            raise
+        if (found.value, rank(found.tags)) != (there.entry.value, there.version.rank):
+            self._add(name, found.value, found.tags, there.entry.version)
+
+    def _recover(self, name: str) -> frozenset[str]:
+        """The enabled versions that it had when it was deleted; others may add some at once."""
+        try:
+            last = Version.of(self._ask(lambda: self._client.begin_recover_deleted_secret(name).result()))
         except StoreFailed as failure:
             if failure.status not in {404, 409}:
                 raise
+            return frozenset()
+        found = [one for one in self._versions(name) if one.enabled]
+        return frozenset(one.id for one in found if one.created < last.created or one.id == last.id)
 
-    def _disable_all(self, name: str) -> bool:
-        """Whether no version is enabled any more."""
-        try:
-            found = self._ask(lambda: list(self._client.list_properties_of_secret_versions(name)))
-            versions = [str(one.version) for one in found if one.enabled is not False]
-        except StoreFailed:
-            current = self.read(name)
-            versions = [_id(current.version)] if current else []
-        done = [self._disable(name, version) for version in versions]
-        return all(done)
+    def _bring_back(self, name: str) -> None:
+        """Recover a secret that was deleted just now; that takes seconds."""
+        for pause in PAUSES:
+            if pause:
+                self._pause(pause)
+            try:
+                self._ask(lambda: self._client.begin_recover_deleted_secret(name))
+            except StoreConflict:
+                continue
+            return
+
+    def _every(self, name: str) -> Sequence[str]:
+        """The enabled versions; the current one alone where the vault does not let us list them."""
+        if versions := self._versions(name):
+            return [one.id for one in versions if one.enabled]
+        current = self._current(name)
+        return [current.version.id] if current is not None else []
 
     def _disable(self, name: str, version: str) -> bool:
         try:
@@ -306,16 +369,72 @@ def _entry(name: str, secret: KeyVaultSecret) -> Entry:
     return Entry(name, Hidden(secret.value or ""), f"{secret.properties.version}.{told}", tags)
 
 
-def _tags(version: SecretProperties) -> dict[str, str]:
-    return dict(version.tags or {})
+@dataclass(frozen=True)
+class Version:
+    """A version of a secret, as a list tells it. `ours`: we wrote it. `created` is in whole seconds."""
+
+    id: str
+    tags: Mapping[str, str]
+    ours: bool = True
+    enabled: bool = True
+    created: float = 0.0
+
+    @classmethod
+    def of(cls, found: SecretProperties) -> Version:
+        """What the official client tells of it."""
+        created = found.created_on.timestamp() if found.created_on is not None else 0.0
+        ours = found.content_type == CONTENT_TYPE
+        return cls(str(found.version), dict(found.tags or {}), ours, found.enabled is not False, created)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it may be the one that counts."""
+        return self.ours and self.enabled
+
+    @property
+    def rank(self) -> tuple[str, int, str]:
+        """Where it stands."""
+        return rank(self.tags)
+
+    @property
+    def client(self) -> str:
+        """The application whose consent it is."""
+        return self.tags.get("client", "")
+
+    @property
+    def owner(self) -> tuple[str, str]:
+        """The application and the person."""
+        return self.client, self.tags.get("person", "")
 
 
-def _created(version: SecretProperties) -> float:
-    return version.created_on.timestamp() if version.created_on is not None else 0.0
+@dataclass(frozen=True)
+class Current:
+    """What lies on top."""
+
+    entry: Entry
+    version: Version
 
 
-def _standing(version: SecretProperties) -> tuple[tuple[str, int, str], str]:
-    return rank(_tags(version)), str(version.version)
+def _standing(version: Version) -> tuple[tuple[str, int, str], str]:
+    return version.rank, version.id
+
+
+def _holder(versions: Sequence[Version]) -> str:
+    """Whose a secret is: of the applications with an enabled version there, the one whose versions began first."""
+    clients = {one.client for one in versions if one.counts}
+    return min((one for one in versions if one.ours and one.client in clients), key=_beginning).client
+
+
+def _beginning(version: Version) -> tuple[float, str]:
+    return version.created, version.id
+
+
+def _first_of_another(versions: Sequence[Version], mine: Version, there: Entry) -> Version | None:
+    """The version that counts of another application, where the secret is that one's and was not written over."""
+    client = _holder(versions) if any(one.counts for one in versions) else mine.client
+    if client in (mine.client, there.tags.get("client", "")):
+        return None
+    return max((one for one in versions if one.counts and one.client == client), key=_standing)
 
 
 def _id(version: str) -> str:

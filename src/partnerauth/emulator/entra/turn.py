@@ -127,11 +127,15 @@ class Turn:
         return Response(response.status, (*response.headers, *more), response.body, response.reason)
 
 
+_NAME = b"client-request-id="
 _POSTED = re.compile(rb"(?:^|&)client-request-id=([0-9A-Fa-f-]{36})(?:&|$)")
 
 
 def _posted_id(arrival: Arrival) -> str:
     """MSAL Node names it in the body and in the query instead of a header."""
     query = urlsplit(arrival.request.url).query.encode("utf-8", "replace")
-    found = _POSTED.search(query) or _POSTED.search(arrival.request.body[-100_000:])
-    return found[1].decode() if found else ""
+    for form in (query, arrival.request.body[-100_000:]):
+        # Seldom there; to be sure of that by the expression takes longer than anything else in a refresh.
+        if _NAME in form and (found := _POSTED.search(form)):
+            return found[1].decode()
+    return ""

@@ -1,4 +1,4 @@
-"""Key vaults: who may use them, and their secrets. A value is shown only where somebody asks for it, and once."""
+"""Key vaults: who may use them, their secrets and keys. A secret's value is shown once, where somebody asks for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from urllib.parse import quote
 from partnerauth.cloud import GUID
 from partnerauth.emulator.portal.ask import Ask, Done, Outcome, Page, Route, nowhere
 from partnerauth.emulator.portal.form import Form
-from partnerauth.emulator.world import SecretVersion, Vault, VaultSecret, World
+from partnerauth.emulator.vaults import pairs
+from partnerauth.emulator.world import KeyVersion, SecretVersion, Vault, VaultSecret, World
 
 MOST_VERSIONS = 200
 NAME = re.compile(r"(?!.*--)[a-z](?:[a-z0-9-]{1,22}[a-z0-9])", re.ASCII)
@@ -58,6 +59,7 @@ def _vault(ask: Ask, form: Form | None = None) -> Page:
         "vault": vault,
         "host": vault.host,
         "secrets": sorted(vault.secrets.values(), key=lambda secret: secret.name.lower()),
+        "keys": [(key, _kind(key.versions[-1])) for _, key in sorted(vault.keys.items()) if key.versions],
         "allowed": sorted((_caller(world, one), one) for one in vault.allowed),
         "candidates": [one for one in candidates if one[0] not in vault.allowed],
         "form": form,
@@ -81,7 +83,7 @@ def _allow(ask: Ask) -> Outcome:
     if form.wrong:
         return _vault(ask, form)
     vault.allowed.add(id_)
-    return Done(_at(vault), f"{_caller(ask.world, id_) or id_} may use the secrets of this vault.")
+    return Done(_at(vault), f"{_caller(ask.world, id_) or id_} may use what is in this vault.")
 
 
 def _exclude(ask: Ask) -> Done:
@@ -125,6 +127,33 @@ def _dated(version: SecretVersion) -> dict[str, object]:
     }
 
 
+def _key(ask: Ask) -> Page:
+    vault = _found(ask)
+    key = vault.keys.get(ask.parts["key"])
+    if key is None:
+        raise nowhere("key")
+    versions = [_described(version) for version in reversed(key.versions[-MOST_VERSIONS:])]
+    return Page("vault_key", {"vault": vault, "key": key, "versions": versions})
+
+
+def _described(version: KeyVersion) -> dict[str, object]:
+    return {
+        "id": version.id,
+        "kind": _kind(version),
+        "created": version.created,
+        "enabled": version.enabled,
+        "operations": version.operations,
+        "tags": sorted((version.tags or {}).items()),
+        "begins": _moment(version.not_before),
+        "ends": _moment(version.expires),
+    }
+
+
+def _kind(version: KeyVersion) -> str:
+    more = pairs.size(version.private) if pairs.is_rsa(version.private) else pairs.curve(version.private)
+    return f"{version.kind} {more}"
+
+
 def _moment(seconds: int | None) -> datetime | None:
     try:
         return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
@@ -149,5 +178,6 @@ ROUTES = (
     Route("POST", "/portal/vaults/{vault}/allow", _allow),
     Route("POST", "/portal/vaults/{vault}/exclude", _exclude),
     Route("GET", "/portal/vaults/{vault}/{secret}", _secret),
+    Route("GET", "/portal/vaults/{vault}/keys/{key}", _key),
     Route("POST", "/portal/vaults/{vault}/{secret}/show", _show),
 )
