@@ -108,6 +108,17 @@ def test_a_referral_leads_its_life(visitor: Visitor) -> None:
     assert "cannot be edited" in visitor.fail(path, status="Closed · Lost")["status"]
 
 
+def test_a_referral_is_shown_as_people_read_it(visitor: Visitor) -> None:
+    """Amounts in groups, moments as everywhere; what a program wrote as no plain number stands as it is."""
+    deal = next(iter(visitor.world.referrals.values()))
+    path = f"/portal/referrals/{deal['id']}"
+    assert "120,000 USD" in visitor.look(path).text
+    assert "2026-01-01T12:00:00.0000000Z" not in visitor.look(path).text
+
+    deal["details"]["dealValue"] = "1e3"
+    assert "1e3 USD" in visitor.look(path).text
+
+
 def test_an_unanswered_referral_expires(visitor: Visitor) -> None:
     deal = next(iter(visitor.world.referrals.values()))
     visitor.do("/portal/clock/advance", by="15d")
