@@ -117,6 +117,8 @@ def bare(text: str) -> str:
 
 def text_of(file: str) -> str:
     """The text of a file, or of standard input for `-`. Raises `Misconfigured`."""
+    from partnerauth.onboarding.holding import decoded
+
     try:
         if file == "-":
             content = sys.stdin.buffer.read(MOST_BYTES + 1)
@@ -125,7 +127,7 @@ def text_of(file: str) -> str:
                 content = opened.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise Misconfigured("this is too long to be a token")
-        return content.decode("utf-8")
+        return decoded(content)
     except OSError as error:
         # The name is not repeated: somebody may have given the token itself as the argument.
         raise Misconfigured(
