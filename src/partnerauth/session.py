@@ -8,7 +8,7 @@ With a durable shelf the same holds across the processes of one machine.
 from __future__ import annotations
 
 import os
-from _thread import allocate_lock
+from _thread import LockType, allocate_lock
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -175,6 +175,7 @@ class Session(_Shelving):
         self._close: Callable[[], None] = lambda: None
         self._flights: dict[tuple[str, Resource, str], _Flight] = {}
         self._lock = allocate_lock()
+        self._process = os.getpid()
 
     def token(self, source: TokenSource, target: Resource | Api) -> TokenSet:
         """An access token of `source` for an API: from the shelf, or a new one.
@@ -257,7 +258,7 @@ class Session(_Shelving):
             from partnerauth.carriers.pooled import SyncCarrier
             from partnerauth.carriers.trust import Trust
 
-            with self._lock:
+            with self._locked():
                 if self._raw_send is None:
                     carrier = SyncCarrier(Trust(self._ca))
                     self._raw_send, self._close = carrier.send, carrier.close
@@ -266,7 +267,7 @@ class Session(_Shelving):
     def _fly(self, source: TokenSource, resource: Resource, claims: str) -> TokenSet:
         key = (source.identity, resource, claims)
         while True:
-            with self._lock:
+            with self._locked():
                 flight = self._flights.get(key)
                 leading = flight is None
                 if flight is None:
@@ -293,9 +294,15 @@ class Session(_Shelving):
         except Exception as error:  # noqa: BLE001  # raised again for all who wait
             failure = error
         finally:
-            with self._lock:
-                del self._flights[key]
+            with self._locked():
+                self._flights.pop(key, None)
             flight.land(tokens, failure)
+
+    def _locked(self) -> LockType:
+        """The lock; after a fork a new one, and no flights: the threads that held or led them are not here."""
+        if self._process != os.getpid():
+            self._process, self._lock, self._flights = os.getpid(), allocate_lock(), {}
+        return self._lock
 
 
 class AsyncSession(_Shelving):

@@ -140,12 +140,11 @@ def test_the_files_settings_are_used_in_their_order(shell: Shell) -> None:
 def test_a_wrong_secret(shell: Shell, canary: Canary) -> None:
     shell.settings["client_secret"] = canary("wrong secret")
 
-    people, programs = shell.run(*TOKEN), shell.run("-v", "renew", "--json")
+    people = shell.run(*TOKEN)
 
     assert people.code == 5
     assert "AADSTS7000215" in people.err
     assert "correlation id:" in people.err
-    assert programs.code == 0, "there is nothing to renew"
 
 
 def test_a_secret_that_the_service_repeats_is_masked(tmp_path: Path, shell: Shell, canary: Canary) -> None:
@@ -354,7 +353,9 @@ def test_a_disk_without_room(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["explain", "50076"], ["status"], ["token", "--as", "app"]], ids=" ".join
+    "arguments",
+    [["--help"], ["explain", "50076"], ["token", "--as", "app"], ["credential", "status"]],
+    ids=" ".join,
 )
 def test_nobody_reads_to_the_end(shell: Shell, arguments: list[str]) -> None:
     """`partnerauth … | head -1`, and its reader is gone before the first line."""
@@ -364,8 +365,7 @@ def test_nobody_reads_to_the_end(shell: Shell, arguments: list[str]) -> None:
         os.close(writing)
         _, err = process.communicate(timeout=SECONDS)
 
-    assert process.returncode in (0, 1)
-    assert err == ""
+    assert (process.returncode, err) == (0, "")
 
 
 def test_nobody_reads_the_errors(shell: Shell) -> None:
@@ -382,7 +382,7 @@ def test_nobody_reads_the_errors(shell: Shell) -> None:
 def test_standard_input_is_closed(shell: Shell) -> None:
     outcome = shell.run("consent", "--paste", typed="")
 
-    assert outcome.code in (1, 3)
+    assert outcome.code == 3
 
 
 def test_no_output_and_no_log_holds_a_secret(shell: Shell, place: Place, canary: Canary, tmp_path: Path) -> None:

@@ -13,7 +13,12 @@ MODULES = (
     "azure_keyvault_aio",
     "azure_keyvault_keys",
     "azure_keyvault_keys_aio",
+    "msal_node",
+    "azure_identity_node",
+    "azure_keyvault_node",
+    "graph_node",
     "openid_client",
+    "oauth4webapi",
     "partnerauth_itself",
 )
 WAYS = ("addressed", "impersonated")

@@ -143,6 +143,8 @@ def test_a_consent_of_another_application_of_ours_is_seen_by_its_tags() -> None:
 
     with pytest.raises(Misconfigured, match="belongs to the application"):
         found(store)
+    store.write(f"{TENANT}-{WEB_APP}", entry.value, entry.tags, None)
+    assert found(store) == entry.value, "where several share it, each has a name of its own"
     store.forget(TENANT)
     store.write(TENANT, entry.value, entry.tags, None)
     assert found(store) == entry.value

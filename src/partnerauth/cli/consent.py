@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "web": ("desk", "The consent page: a web server at which people consent."),
     "invite": ("invite", "Make a link by which one person may consent, once."),
+    "reinstate": ("reinstate", "Put a consent that was set aside back in force."),
     "admin": ("admin", "Let an administrator grant the application its permissions."),
 }
 
@@ -53,13 +54,17 @@ def consent(settings: Settings, **given: Any) -> None:
 
     Opens the sign-in page in a browser. The person must be an agent of the partner's tenant with MFA. What comes back
     is judged before anything is stored: tenant, person, id_token, MFA. Then it is tried at each API.
-    """
+
+    \b
+    partnerauth consent
+    partnerauth consent --paste --login-hint admin.agent@contoso.com
+    partnerauth consent --import msal-cache.json
+    partnerauth consent --import https://contoso-tokens.vault.azure.net/
+    """  # noqa: D301  # click reads it
     context = click.get_current_context()
     if context.invoked_subcommand is not None:
         _require_no_options(context)
         return
-    from partnerauth.cli.output import print_json
-
     kept = obtain(
         settings,
         way=_way(given),
@@ -70,12 +75,19 @@ def consent(settings: Settings, **given: Any) -> None:
         without_mfa=given["allow_no_mfa"],
     )
     reached, roles = tried(settings, kept)
-    facts = {**described(kept, settings), "roles": list(roles), "apis": [one.facts() for one in reached]}
-    if given["json_"]:
+    report("consented", described(kept, settings), reached, roles, json_=given["json_"])
+
+
+def report(done: str, facts: dict[str, Any], reached: list[Reached], roles: tuple[str, ...], *, json_: bool) -> None:
+    """Tell of a consent that was just kept, and of what it opens."""
+    from partnerauth.cli.output import print_json
+
+    facts |= {"roles": list(roles), "apis": [one.facts() for one in reached]}
+    if json_:
         print_json(facts)
         return
-    click.echo(f"{click.style('consented', fg='green', bold=True)}: {facts['user']} for tenant {facts['tenant']}")
-    click.echo(f"  MFA {facts['mfa']}, roles seen: {', '.join(facts['roles']) or 'none'}")
+    click.echo(f"{click.style(done, fg='green', bold=True)}: {facts['user']} for tenant {facts['tenant']}")
+    click.echo(f"  MFA {facts['mfa']}, roles seen: {', '.join(roles) or 'none'}")
     click.echo(f"  good until {facts['good_until']:%Y-%m-%d} if never used; each renewal adds 90 days")
     for one in reached:
         click.echo(f"  {_line(one)}")
@@ -200,12 +212,15 @@ def open_link(link: str) -> None:
     """Open the link in the person's browser.
 
     In a process of its own: some browsers only return when they are closed, and what they say is no part of our answer.
+    It and the browser see none of our variables, which may hold secrets.
     """
+    import os
     import subprocess
     import sys
 
     opening = "import sys, webbrowser; webbrowser.open(sys.argv[1])"  # as a module it would ring the bell
-    subprocess.Popen([sys.executable, "-I", "-c", opening, link], stdout=sys.stderr)  # noqa: S603
+    theirs = {name: value for name, value in os.environ.items() if not name.startswith("PARTNERAUTH_")}
+    subprocess.Popen([sys.executable, "-I", "-c", opening, link], stdout=sys.stderr, env=theirs)  # noqa: S603
 
 
 def _paste(settings: Settings, first: FirstConsent, facts: dict[str, str], prompt: str, opened: bool) -> Kept:
@@ -216,9 +231,17 @@ def _paste(settings: Settings, first: FirstConsent, facts: dict[str, str], promp
         "Open this link in a browser, sign in, and paste what you come to (the address, or the text shown):", err=True
     )
     click.echo(ticket.request(_asked(first), prompt=prompt).to(ticket.authority), err=True)
-    pasted = click.prompt("", prompt_suffix="> ", err=True, default="", show_default=False).strip()
-    fields = read_pasted(pasted)
+    fields = read_pasted(_typed())
     return settings.session.run(first.answer(ticket, AuthorizeResponse.read(fields)))
+
+
+def _typed() -> str:
+    try:
+        return str(click.prompt("", prompt_suffix="> ", err=True, default="", show_default=False)).strip()
+    except click.Abort as end:
+        if isinstance(end.__context__, EOFError):
+            return ""
+        raise
 
 
 def _device(settings: Settings, first: FirstConsent, facts: dict[str, str], prompt: str, opened: bool) -> Kept:

@@ -77,7 +77,12 @@ def rotate(settings: Settings, **given: Any) -> None:
     The new one is added to the app registration, waited for, proven by use, stored and read back; the former one works
     until the next rotation, or as long as --overlap says. What was broken off is mended by the next run. For a daily
     job: --within 30, which also retires what is due.
-    """
+
+    \b
+    partnerauth credential rotate --dry-run
+    partnerauth credential rotate --kind certificate --to application.pem
+    partnerauth credential rotate --within 30
+    """  # noqa: D301  # click reads it
     from partnerauth.config import CREDENTIALS
 
     if given["retire_now"] and given["overlap"] is not None:

@@ -41,7 +41,11 @@ def web(
     Its address (https://localhost:44395/ if --url does not say otherwise) must be a redirect URI of the application.
     Prints one line when it is ready; Ctrl-C or SIGTERM ends it. On another address than this machine's people need an
     invitation (`partnerauth consent invite`), unless --anyone says otherwise.
-    """
+
+    \b
+    partnerauth consent web
+    partnerauth consent web --url https://consent.contoso.com/ --port 44395
+    """  # noqa: D301  # click reads it
     if anyone and invited:
         raise click.UsageError("--anyone and --invited exclude each other.")
     address = urlsplit(settings.desk_url)

@@ -30,7 +30,11 @@ def token(settings: Settings, api: str, kind: str, output: str) -> None:
 
     NAME is partner-center, referrals, graph, key-vault or management. `--tenant` may name a customer's tenant where the
     partner's own is configured.
-    """
+
+    \b
+    partnerauth token
+    partnerauth token --api referrals --output header
+    """  # noqa: D301  # click reads it
     tokens = settings.session.token(settings.source(kind, settings.get("tenant")), settings.resource(api))
     text = tokens.access_token.reveal()
     if output == "json":

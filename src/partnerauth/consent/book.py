@@ -102,6 +102,23 @@ class ConsentBook:
         found = yield from self._all()
         return [c for c in found if c.state is State.SUPERSEDED and tenant.lower() in ("", c.tenant)]
 
+    def aside(self, consent: Consent) -> str:
+        """The name under which a consent lies once it is set aside, in every store."""
+        return f"{consent.tenant}-{self.own}-superseded-{consent.epoch}".lower()
+
+    def set_aside(self, consent: Consent) -> Flow[Consent]:
+        """The whole of a consent that was set aside, as it lies there now. Raises `NoConsent` where it does not."""
+        entry = yield from self._read(self.aside(consent))
+        found = Consent.read(entry) if entry is not None else None
+        if found is None:
+            raise NoConsent(f"the consent of {consent.username} that was set aside is not there any more")
+        self._check_ours(found, consent.tenant)
+        return found
+
+    def drop_aside(self, consent: Consent) -> Flow[None]:
+        """Forget a consent that was set aside."""
+        yield from work("forget", partial(self.store.forget, self.aside(consent)))
+
     def foreign(self, tenant: str) -> Flow[Entry | None]:
         """A tenant's entry that another tool wrote, if that is what lies there."""
         _, entry = yield from self.place(tenant)
@@ -260,7 +277,7 @@ class ConsentBook:
             )
         if consent.mfa is not Mfa.SHOWN:
             raise MfaMissing(f"{consent.username} cannot replace {former.username} without MFA; nothing was changed")
-        name = f"{former.tenant}-{self.own}-superseded-{former.epoch}".lower()
+        name = self.aside(former)
         aside = replace(former.alone(), state=State.SUPERSEDED, intent="", since=consent.consented_at)
         there = yield from self._read(name)
         yield from self._write(name, aside, there.version if there is not None else None)

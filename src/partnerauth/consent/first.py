@@ -15,7 +15,7 @@ from datetime import datetime
 from partnerauth.clock import Clock
 from partnerauth.cloud import GUID, Api, Authority, Cloud, Dialect, Resource
 from partnerauth.consent.book import ConsentBook
-from partnerauth.consent.consent import Consent
+from partnerauth.consent.consent import Consent, State
 from partnerauth.consent.pending import Pending, Slots
 from partnerauth.errors import (
     ApiRefused,
@@ -23,6 +23,7 @@ from partnerauth.errors import (
     MfaAbsent,
     MfaUnseen,
     Misconfigured,
+    NoConsent,
     PartnerAuthError,
     StoreFailed,
     Tampered,
@@ -113,7 +114,13 @@ class FirstConsent:
         return (yield from self._kept(self._pending(expected, dialect), expected, redeem()))
 
     def held(
-        self, token: Hidden, expected: Expected, dialect: Dialect, *, instead_of: Entry | None = None
+        self,
+        token: Hidden,
+        expected: Expected,
+        dialect: Dialect,
+        *,
+        instead_of: Entry | None = None,
+        outcome: str = "adopted",
     ) -> Flow[Kept]:
         """Keep a refresh token held elsewhere, once it is redeemed and judged. Raises as `answer` does.
 
@@ -122,8 +129,30 @@ class FirstConsent:
         value = Hidden(token.reveal().strip())
         if not value:
             raise InvalidGrant("the refresh token is empty", hint="Consent again: partnerauth consent")
-        pending = self._pending(expected, dialect, outcome="adopted")
+        pending = self._pending(expected, dialect, outcome=outcome)
         return (yield from self._kept(pending, expected, self._again(value, expected, dialect), instead_of))
+
+    def reinstate(self, aside: Consent, dialect: Dialect) -> Flow[Kept]:
+        """Put a consent that was set aside back in force, once its token is redeemed and judged like any import.
+
+        It begins anew; the one in force is set aside in its turn. Raises as `answer` does, `NoConsent` where it is not
+        there any more, and `Misconfigured` where the same person's newer consent is in force.
+        """
+        whole = yield from self.book.set_aside(aside)
+        try:
+            present = yield from self.book.find(aside.tenant)
+        except NoConsent:
+            pass  # the one that took its place is not there any more
+        else:
+            if present.person == aside.person and present.state is not State.LOST:
+                raise Misconfigured(
+                    f"a newer consent of {present.username} is in force", hint="There is nothing to reinstate."
+                )
+        expected = Expected(self.book.cloud.authority(aside.tenant), aside.tenant, aside.person)
+        deliberate = replace(self, replacing=True)
+        kept = yield from deliberate.held(whole.refresh_token, expected, dialect, outcome="reinstated")
+        yield from self.book.drop_aside(aside)
+        return kept
 
     def finish(self) -> Flow[list[Kept | PartnerAuthError]]:
         """Judge what was left unjudged by a crash or an outage; what has lain there for a day is erased.
