@@ -147,10 +147,24 @@ def test_a_key_is_shown_by_what_may_be_known_of_it(visitor: Visitor) -> None:
     seen = visitor.look("/portal/vaults/contoso/keys/store").text
     for told in (key.versions[0].id, "EC P-256", "sign", "for=tests", "enabled"):
         assert told in seen
-    key.versions[0].enabled, key.deleted = False, NOON
+    visitor.do("/portal/vaults/contoso/keys/store/switch", version=key.versions[0].id)
+    key.deleted = NOON
     assert "deleted" in visitor.look("/portal/vaults/contoso").text
     assert "disabled" in visitor.look("/portal/vaults/contoso/keys/store").text
     visitor.look("/portal/vaults/contoso/keys/none", 404)
+
+
+def test_a_key_is_generated_and_renewed(visitor: Visitor) -> None:
+    seen = visitor.do("/portal/vaults/contoso/keys", name="Store")
+    assert "RSA 2048" in seen.text
+    visitor.do("/portal/vaults/contoso/keys", name="store")
+    key = visitor.world.vaults["contoso"].keys["store"]
+    assert [version.operations[-1] for version in key.versions] == ["unwrapKey"] * 2
+
+    assert set(visitor.fail("/portal/vaults/contoso/keys", name="a key")) == {"name"}
+    key.deleted = NOON
+    assert "keeps it" in visitor.fail("/portal/vaults/contoso/keys", name="STORE")["name"]
+    assert visitor.post("/portal/vaults/contoso/keys/store/switch", version="?").status == 404
 
 
 def test_a_vault_is_made_and_an_application_let_in(visitor: Visitor) -> None:
