@@ -131,7 +131,7 @@ def test_other_tools_find_the_bare_value_and_who_wrote_it(store: OpenBaoStore, l
 @pytest.mark.parametrize("kept", [0, 1, 5])
 def test_what_was_written_over_is_gone_for_good(line: Line, make: Make, kept: int) -> None:
     """The greater number of versions counts: the engine's or the secret's."""
-    line.use(f"keeps-{kept}", max_versions=kept)
+    line.use(f"team/keeps-{kept}", max_versions=kept)
     store = make()
     store.check()
     first = store.write(NAME, OLD, TAGS, None)
@@ -516,6 +516,7 @@ def test_what_else_may_answer_is_told_with_advice_and_without_secrets(
     ("text", "address"),
     [
         ("openbao:https://bao:8200/secret", Address("https://bao:8200", "secret")),
+        ("openbao:https://bao/team%2Fkv/a/", Address("https://bao", "team/kv", "a")),
         (
             "openbao:https://bao/kv/a/b?namespace=x%2Fy&ca=/etc/ca.pem",
             Address("https://bao", "kv", "a/b", "x/y", "/etc/ca.pem"),
@@ -531,6 +532,9 @@ def test_an_address_is_read(text: str, address: Address) -> None:
     [
         "openbao:http://bao:8200/secret",
         "openbao:https://bao:8200/",
+        "openbao:https://bao:8200/secret/../sys",
+        "openbao:https://bao:8200/secret/a//b",
+        "openbao:https://bao:8200/..%2Fsys/a",
         "openbao:https://token@bao:8200/secret",
         "openbao:https://bao/secret?token=x",
         "openbao:https://bao/secret#x",

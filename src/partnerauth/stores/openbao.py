@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hmac import digest
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from partnerauth.errors import Misconfigured, PartnerAuthError, StoreConflict, StoreFailed, StoreUnwritable, Untrusted
 from partnerauth.hidden import Hidden
@@ -55,7 +55,10 @@ class Address:
         except ValueError:
             raise Misconfigured("the address of the OpenBao store is none", hint=FORM) from None
         mount, _, folder = parts.path.strip("/").partition("/")
-        if parts.scheme != "https" or not parts.hostname or not mount or "@" in parts.netloc or parts.fragment:
+        mount = unquote(mount).strip("/")
+        if not {".", "..", ""}.isdisjoint([*mount.split("/"), *(folder.split("/") if folder else [])]):
+            raise Misconfigured("the address of the OpenBao store names no mount and folder", hint=FORM)
+        if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc or parts.fragment:
             raise Misconfigured("the address of the OpenBao store is none, or not https", hint=FORM)
         if unknown := query.keys() - {"namespace", "ca"}:
             raise Misconfigured(
