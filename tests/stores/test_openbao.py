@@ -319,6 +319,22 @@ def test_an_agent_keeps_the_token_of_an_approle_in_a_file(line: Line, tmp_path: 
             kept.store.check()
 
 
+def test_a_token_that_is_away_for_a_moment_is_a_store_that_fails(line: Line, tmp_path: Path) -> None:
+    """A redemption that is under way tries again for a while, where the store fails."""
+    path = tmp_path / "token"
+    path.write_text(token := line.server.token(line.policy(), namespace=TEAM))
+    store = settings(line, tmp_path, PARTNERAUTH_STORE_TOKEN_FILE=str(path)).store
+    first = store.write(NAME, OLD, TAGS, None)
+
+    for break_it in (path.unlink, lambda: path.write_text("")):
+        break_it()
+        with pytest.raises(StoreFailed, match=r"cannot be asked: .*store_token_file"):
+            store.write(NAME, NEW, TAGS, first.version)
+        path.write_text(token)
+
+    assert store.write(NAME, NEW, TAGS, first.version).value == NEW
+
+
 def test_a_store_without_its_authority_or_its_token_is_named(line: Line, tmp_path: Path) -> None:
     token = line.server.token(line.policy(), namespace=TEAM)
     store = settings(line, tmp_path, PARTNERAUTH_STORE_TOKEN=token).store
@@ -326,10 +342,16 @@ def test_a_store_without_its_authority_or_its_token_is_named(line: Line, tmp_pat
     assert store.read(NAME) == written
 
     strange = f"openbao:{line.server.url}/{MOUNT}/{line.folder}?namespace={TEAM}"
-    with pytest.raises(StoreFailed, match="did not answer"):
+    with pytest.raises(StoreFailed, match="did not answer") as caught:
         settings(line, tmp_path, PARTNERAUTH_STORE_TOKEN=token, PARTNERAUTH_STORE=strange).store.read(NAME)
+    assert "?ca=" in caught.value.hint
+    nowhere = f"{strange}&ca=/nowhere.pem"
+    with pytest.raises(Misconfigured, match="CA file"):
+        settings(line, tmp_path, PARTNERAUTH_STORE_TOKEN=token, PARTNERAUTH_STORE=nowhere).store.read(NAME)
     with pytest.raises(Misconfigured, match="no token"):
         settings(line, tmp_path).store.read(NAME)
+    with pytest.raises(Misconfigured, match="token for OpenBao is none"):
+        settings(line, tmp_path, PARTNERAUTH_STORE_TOKEN="s.one\ns.two").store.read(NAME)
 
 
 # --- the engine
@@ -341,7 +363,8 @@ def test_an_engine_of_version_1_is_refused_before_anything_is_written(line: Line
     anything = 'path "one/*" { capabilities = ["create", "read", "update", "delete", "list"] }'
     store = make(token=line.server.token(anything, namespace=TEAM))
 
-    for do in (store.check, lambda: store.write(NAME, OLD, TAGS, None)):
+    doing: list[Callable[[], object]] = [store.check, store.list, lambda: store.write(NAME, OLD, TAGS, None)]
+    for do in doing:
         with pytest.raises(StoreFailed, match="no KV engine of version 2") as caught:
             do()
         assert "secrets list" in caught.value.hint

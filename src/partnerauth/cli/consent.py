@@ -265,7 +265,7 @@ def _import(
     if file.startswith("https://"):
         vault, secret = settings.stores.other_vault(file)
         tenant = facts["expected_tenant"]
-        token = settings.session.run(held_in_vault(vault, settings.application.id, tenant, secret))
+        token = settings.session.run(held_in_vault(vault, settings.application.id, settings.cloud, tenant, secret))
     else:
         token = read_held(text_of(file), settings.application.id, settings.cloud)
     return settings.session.run(first.held(token, _expected(settings, facts), settings.dialect))
