@@ -265,8 +265,9 @@ def test_what_is_said_of_an_address_steers_no_terminal() -> None:
 )
 def test_a_vault_has_a_name_that_a_vault_can_have(name: str) -> None:
     for cloud in EVERY:
-        with pytest.raises(Misconfigured, match="no key vault"):
+        with pytest.raises(Misconfigured, match="no key vault") as caught:
             cloud.vault(name)
+        assert cloud.vault("NAME") in caught.value.hint
 
 
 def test_germany_is_closed_unless_forced() -> None:

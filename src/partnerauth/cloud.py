@@ -106,9 +106,15 @@ class Cloud:
             if self.is_vault(name):
                 return name.rstrip("/")
         elif VAULT_NAME.fullmatch(name):
-            host = f"{name}{self.vault_suffix}"
-            return f"{self.sign_in}/{host}" if self.emulated else f"https://{host}"
-        raise Misconfigured(f"'{_shown(name)}' is no key vault of the {self.name} cloud")
+            return self._vault_at(name)
+        raise Misconfigured(
+            f"'{_shown(name)}' is no key vault of the {self.name} cloud",
+            hint=f"Vaults of this cloud have addresses like {self._vault_at('NAME')}.",
+        )
+
+    def _vault_at(self, name: str) -> str:
+        host = f"{name}{self.vault_suffix}"
+        return f"{self.sign_in}/{host}" if self.emulated else f"https://{host}"
 
     @property
     def sign_in_hosts(self) -> frozenset[str]:

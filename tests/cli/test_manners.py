@@ -50,6 +50,14 @@ def test_a_full_disk_is_no_fault_of_ours(shell: Shell, arguments: list[str]) -> 
     assert "could not be written (No space left on device)" in people.err
 
 
+def test_a_watch_goes_on_although_its_words_find_no_room(shell: Shell) -> None:
+    shell.consent()
+
+    outcome = redirected(shell, "> /dev/full", "watch", "--once", "--json")
+
+    assert (outcome.code, outcome.err) == (0, "")
+
+
 def test_streams_that_are_closed_are_stood_in_for(shell: Shell) -> None:
     assert redirected(shell, ">&-", "status").code == 0
     assert redirected(shell, "<&-", "inspect").code == 2
@@ -119,8 +127,10 @@ def test_nobody_is_there_to_answer(shell: Shell) -> None:
 def test_a_job_whose_store_is_another_one_is_told(shell: Shell) -> None:
     """Run by another account it has another home, and would renew nothing for ninety days."""
     due, programs = shell.run("renew", "--due"), shell.run("renew", "--due", "--json")
+    watched = shell.run("watch", "--once")
 
-    assert due.code == programs.code == 3
+    assert due.code == programs.code == watched.code == 3
+    assert "there is nothing to watch" in watched.err
     assert "store explain" in due.err
     assert programs.value == []
     assert programs.failure["error"] == "NoConsent"

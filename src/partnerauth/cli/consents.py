@@ -88,11 +88,8 @@ def renew(settings: Settings, everything: bool, due: bool, dry_run: bool, json_:
     elif consents:
         click.echo("Nothing is due.")
     _require_none(damaged)
-    if not consents:  # a job of another account, or with another store, would never find out
-        raise NoConsent(
-            "there is nothing to renew: no consent of this application is kept here",
-            hint="Look whether it is the right store (`partnerauth store explain`), or run `partnerauth consent`.",
-        )
+    if not consents:
+        raise nothing_kept("renew")
     raise SystemExit(worst([code for *_, code in told]))
 
 
@@ -107,6 +104,14 @@ def forget(settings: Settings, yes: bool) -> None:
     settings.session.run(settings.book.forget(consent.tenant))
     again.forget()
     click.echo(f"forgotten: {consent.username} for {consent.tenant}")
+
+
+def nothing_kept(what: str) -> NoConsent:
+    """The failure of a job that has nothing to do: of another account, or with another store, none would find out."""
+    return NoConsent(
+        f"there is nothing to {what}: no consent of this application is kept here",
+        hint="Look whether it is the right store (`partnerauth store explain`), or run `partnerauth consent`.",
+    )
 
 
 def _confirm(question: str) -> None:

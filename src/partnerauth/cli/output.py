@@ -88,6 +88,14 @@ def nobody_listens(*streams: TextIO) -> None:
             os.dup2(nowhere, stream.fileno())
 
 
+def let_go() -> None:
+    """At the end: what still waits to be printed and cannot be is no concern of the interpreter's."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        nobody_listens(sys.stdout)
+
+
 def open_streams() -> None:
     """Stand in for standard streams that were closed: what is opened next would else be taken for one of them."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
