@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest_plugins = ["pytester", "tests.canaries", "tests.figures", "tests.needs"]
+pytest_plugins = ["pytester", "tests.canaries", "tests.chromium", "tests.figures", "tests.needs"]
 
 FIRST = {"test_decade.py", "test_kill.py"}
 """What keeps one processor busy for minutes: begun last, it would be waited for."""

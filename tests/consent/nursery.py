@@ -266,13 +266,16 @@ class Nursery:
                 self.floor = max(self.floor, self.by_access.get(access, 0))
             return
         try:
-            answer: Any = self.answer(kind, told)
-        except Unreachable:
-            answer = None
-        try:
-            line.send(pickle.dumps(answer))
+            line.send(pickle.dumps(self.answered(kind, told)))
         except (BrokenPipeError, ConnectionResetError):
             self.counts["answers that nobody was there to hear"] += 1
+
+    def answered(self, kind: str, request: Request) -> Response | None:
+        """The same; none where nobody answers."""
+        try:
+            return self.answer(kind, request)
+        except Unreachable:
+            return None
 
     def answer(self, kind: str, request: Request) -> Response:
         """What the world, or the place where secrets lie, answers. Raises `Unreachable`."""
@@ -339,12 +342,15 @@ class Nursery:
 
             def ask(kind: str, request: Request) -> Response:
                 steps()
-                line.send(pickle.dumps((kind, request)))
-                answer = pickle.loads(line.recv(1 << 20))
+                if self.place.direct and kind != "world":
+                    answer = self.answered(kind, request)
+                else:
+                    line.send(pickle.dumps((kind, request)))
+                    answer = pickle.loads(line.recv(1 << 20))
                 steps()
                 if answer is None:
                     raise Unreachable("nobody answered")
-                return answer  # type: ignore[no-any-return]
+                return answer
 
             def pause(seconds: float) -> None:
                 self.world.clock.advance(timedelta(seconds=seconds))

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,7 @@ from partnerauth.stores.postgres import PostgresStore
 from partnerauth.stores.store import Entry, SecretStore
 from tests.canaries import Canary
 from tests.stores.desk import Desk
+from tests.stores.ring import Ring, worn
 from tests.stores.server import PostgreSQL
 
 BEGAN = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -67,9 +69,10 @@ class Shell:
         """`partnerauth store …`, without a terminal."""
         home = {"HOME": self.home, "XDG_CONFIG_HOME": self.home / "config", "XDG_DATA_HOME": self.home / "data"}
         quiet = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring", "COLUMNS": "200", "NO_COLOR": "1"}
+        variables = {"PATH": os.environ["PATH"], **quiet, **{k: str(v) for k, v in home.items()}, **self.variables}
         done = subprocess.run(
             [sys.executable, "-m", "partnerauth", "store", *arguments],
-            env={"PATH": os.environ["PATH"], **quiet, **{k: str(v) for k, v in home.items()}, **self.variables},
+            env={name: value for name, value in variables.items() if value},
             cwd=self.home,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -284,10 +287,21 @@ def test_a_move_into_postgresql_and_out_of_it(
     assert [entry.value for entry in found if entry] == [token] * 3
 
 
+def in_the_vault(server: Server) -> dict[str, str]:
+    """The variables of an application that may use the emulated vault."""
+    return {
+        "PARTNERAUTH_CLOUD": server.url,
+        "PARTNERAUTH_CA": str(server.ca),
+        "PARTNERAUTH_TENANT": TENANT,
+        "PARTNERAUTH_CLIENT_ID": WEB_APP,
+        "PARTNERAUTH_CLIENT_SECRET": WEB_APP_SECRET,
+    }
+
+
 def test_a_move_into_a_vault_takes_the_vaults_names(
     shell: Shell, store: FileStore, desk: Desk, served: tuple[Desk, Server], token: Hidden
 ) -> None:
-    """And bare tokens of consents in force: no earlier tokens, no colleague's consent that was set aside, no slot."""
+    """And bare tokens: no earlier ones, no slot."""
     entries = fill(store, token, 1)
     tenant = entries[0].tags["tenant"]
     found = Consent.read(entries[0])
@@ -295,15 +309,10 @@ def test_a_move_into_a_vault_takes_the_vaults_names(
     grown = replace(found, former=(Former(Hidden("an earlier one"), found.obtained_at),))
     store.write(entries[0].name, grown.value(), grown.tags(), entries[0].version)
     aside = replace(found, state=State.SUPERSEDED)
-    store.write(f"{entries[0].name}-superseded-1", token, aside.tags(), None)
+    beside = f"{entries[0].name}-superseded-{found.epoch}"
+    store.write(beside, token, aside.tags(), None)
     store.write("pending-0", token, {"format": "partnerauth-pending/1"}, None)
-    shell.variables |= {
-        "PARTNERAUTH_CLOUD": served[1].url,
-        "PARTNERAUTH_CA": str(served[1].ca),
-        "PARTNERAUTH_TENANT": TENANT,
-        "PARTNERAUTH_CLIENT_ID": WEB_APP,
-        "PARTNERAUTH_CLIENT_SECRET": WEB_APP_SECRET,
-    }
+    shell.variables |= in_the_vault(served[1])
     vault = f"{served[1].url}/{VAULT}.vault.azure.net"
 
     outcome = shell.run("move", "--to", vault, "--json", "--forget")
@@ -311,13 +320,49 @@ def test_a_move_into_a_vault_takes_the_vaults_names(
     assert outcome.code == 0, outcome.err
     assert {row["name"]: row["result"].partition(":")[0] for row in outcome.value} == {
         tenant: "copied",
-        f"{entries[0].name}-superseded-1": "left",
+        beside: "copied",
         "pending-0": "left",
     }
-    assert len(store.list()) == 2
+    assert [entry.name for entry in store.list()] == ["pending-0"]
     assert [version.value for version in desk.versions(tenant)] == [token]
     back = shell.run("move", "--store", vault, "--to", str(shell.home / "back.db"), "--json")
-    assert [row["name"] for row in back.value] == [entries[0].name]
+    assert [row["name"] for row in back.value] == [entries[0].name, beside]
+
+
+def test_consents_of_several_applications_are_moved_into_one_vault_and_back(
+    shell: Shell, store: FileStore, desk: Desk, served: tuple[Desk, Server], token: Hidden
+) -> None:
+    """The usual name is for the application in the settings, unless another one has it there already."""
+    (entry,) = fill(store, token, 1)
+    found = Consent.read(entry)
+    assert found
+    tenant, another = found.tenant, "99991111-aaaa-2222-bbbb-3333cccc4444"
+    other = replace(found, application_id=another, refresh_token=Hidden("another application's"))
+    store.write(f"{tenant}-{another}", other.value(), other.tags(), None)
+    shell.variables |= {
+        "PARTNERAUTH_CLOUD": served[1].url,
+        "PARTNERAUTH_CA": str(served[1].ca),
+        "PARTNERAUTH_TENANT": TENANT,
+        "PARTNERAUTH_CLIENT_ID": WEB_APP,
+        "PARTNERAUTH_CLIENT_SECRET": WEB_APP_SECRET,
+        "PARTNERAUTH_BACKUP_PASSPHRASE": PASSPHRASE,
+    }
+    vault = f"{served[1].url}/{VAULT}.vault.azure.net"
+
+    outcome = shell.run("move", "--to", vault, "--json", "--forget")
+
+    assert outcome.code == 0, outcome.err
+    assert [row["name"] for row in outcome.value] == [tenant, f"{tenant}-{another}"]
+    assert [version.value for version in desk.versions(tenant)] == [token]
+    assert [version.value for version in desk.versions(f"{tenant}-{another}")] == [other.refresh_token]
+    assert [row["opens"] for row in shell.run("verify", "--store", vault, "--json").value] == [True, True]
+    backup = str(shell.home / "kept")
+    assert shell.run("backup", backup, "--store", vault).code == 0
+    assert {row["result"] for row in shell.run("restore", backup, "--store", vault, "--json").value} == {
+        "there already"
+    }
+    back = shell.run("restore", backup, "--json")
+    assert sorted(row["name"] for row in back.value) == sorted([entry.name, f"{tenant}-{another}"])
 
 
 @pytest.mark.parametrize("to", ["", "memory", "file"])
@@ -443,6 +488,35 @@ def test_from_a_file_to_a_passphrase_to_a_given_key(shell: Shell, store: FileSto
     assert shell.run("verify", "--store-key", "passphrase").code == 7
 
 
+def test_a_store_goes_over_to_a_key_of_a_vault_and_everything_goes_on(
+    shell: Shell, store: FileStore, desk: Desk, served: tuple[Desk, Server], token: Hidden
+) -> None:
+    """Backed up, restored, moved and verified; the key rotates in the vault, and is taken up by its name."""
+    entries, server = fill(store, token), served[1]
+    shell.variables = in_the_vault(server) | {"PARTNERAUTH_BACKUP_PASSPHRASE": PASSPHRASE}
+    key = f"vault:{server.url}/{VAULT}.vault.azure.net/keys/store"
+    with desk.keys(server.url, server.ca) as keys:
+        keys.create_rsa_key("store")
+
+        done = shell.run("rekey", "--new-key", key, "--values", "--json")
+        assert (done.code, done.value["key"]) == (0, f"vault-key: {key.removeprefix('vault:')}")
+        assert done.value["next"] == f"set store_key to {key}"
+        refused = shell.run("verify")
+        assert (refused.code, "`store_key` does not name it" in refused.err) == (7, True)
+        shell.variables["PARTNERAUTH_STORE_KEY"] = key
+        assert shell.run("backup", "consents.backup", "--json").value["entries"] == len(entries)
+        assert shell.run("restore", "consents.backup", "--json").value[0]["result"] == "there already"
+        moved = shell.run("move", "--to", str(shell.home / "moved.db"), "--to-key", key, "--json")
+        assert {row["result"] for row in moved.value} == {"copied"}
+
+        keys.rotate_key("store")
+        assert [row["opens"] for row in shell.run("verify", "--json").value] == [True] * len(entries)
+        assert shell.run("rekey", "--new-key", key, "--json").value["key id"] != done.value["key id"]
+        desk.vault.keys["store"].versions[0].enabled = False
+        left = shell.run("verify", "--store", str(shell.home / "moved.db"))
+        assert (left.code, "KeyDisabled" in left.err, "hint: Enable" in left.err) == (7, True, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -463,3 +537,61 @@ def test_a_change_that_cannot_be_changes_nothing(
     assert outcome.code == code
     assert "hint:" in outcome.err
     assert shell.run("verify").code == 0
+
+
+# --- a real keyring
+
+
+@pytest.fixture
+def ring(shell: Shell, tmp_path: Path) -> Iterator[Ring]:
+    """The keyring of whoever runs the command."""
+    with worn(tmp_path) as ring:
+        shell.variables |= {"DBUS_SESSION_BUS_ADDRESS": ring.bus, "PYTHON_KEYRING_BACKEND": ""}
+        yield ring
+
+
+@pytest.mark.needs("dbus-run-session", "gnome-keyring-daemon")
+def test_a_key_goes_into_a_real_keyring_and_comes_out_of_it(
+    shell: Shell, store: FileStore, token: Hidden, ring: Ring
+) -> None:
+    fill(store, token)
+    store.close()
+
+    assert shell.run("rekey", "--new-key", "keyring", "--values").code == 0
+    Path(shell.key.where).unlink()
+    assert shell.run("verify").code == 0, "the header says where the key is"
+    (key,) = ring.keys()
+    shell.variables["PARTNERAUTH_STORE_PASSPHRASE"] = shell.variables["PARTNERAUTH_STORE_NEW_PASSPHRASE"] = PASSPHRASE
+    assert shell.run("rekey", "--store-key", "keyring", "--new-key", "passphrase").code == 0
+    assert shell.run("verify", "--store-key", "keyring").code == 7
+    assert shell.run("rekey", "--store-key", "passphrase", "--new-key", "keyring", "--values").code == 0
+    assert shell.run("verify", "--store-key", "keyring").code == 0
+    moved = shell.run("move", "--to", "moved.db")
+    assert moved.code == 0, moved.err
+    assert shell.run("explain", "--store", "moved.db", "--json").value["key"].startswith("keyring"), "a new one's key"
+
+    assert len(set(ring.keys())) == 3, "a key of its own each time"
+    assert key not in (shell.home / "said").read_text()
+
+
+@pytest.mark.needs("dbus-run-session", "gnome-keyring-daemon")
+def test_a_keyring_that_cannot_be_asked_is_named_and_nothing_is_changed(
+    shell: Shell, store: FileStore, token: Hidden, ring: Ring
+) -> None:
+    fill(store, token, 1)
+    store.close()
+    assert shell.run("rekey", "--new-key", "keyring").code == 0
+    before = shell.file.read_bytes()
+    ring.lock()
+
+    for arguments in (("verify",), ("rekey", "--new-key", "file:new.key")):
+        locked = shell.run(*arguments)
+        assert (locked.code, locked.out) == (7, "")
+        assert "the system's keyring is locked" in locked.err
+        assert "Unlock it" in locked.err
+    for bus in ("", "unix:path=/nowhere"):
+        away = Shell(shell.home, {**shell.variables, "DBUS_SESSION_BUS_ADDRESS": bus}).run("verify")
+        assert away.code == 2
+        assert "no keyring that keeps a secret" in away.err
+        assert "session bus" in away.err
+    assert shell.file.read_bytes() == before

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "web": ("desk", "The consent page: a web server at which people consent."),
     "invite": ("invite", "Make a link by which one person may consent, once."),
+    "reinstate": ("reinstate", "Put a consent that was set aside back in force."),
     "admin": ("admin", "Let an administrator grant the application its permissions."),
 }
 
@@ -64,8 +65,6 @@ def consent(settings: Settings, **given: Any) -> None:
     if context.invoked_subcommand is not None:
         _require_no_options(context)
         return
-    from partnerauth.cli.output import print_json
-
     kept = obtain(
         settings,
         way=_way(given),
@@ -76,12 +75,19 @@ def consent(settings: Settings, **given: Any) -> None:
         without_mfa=given["allow_no_mfa"],
     )
     reached, roles = tried(settings, kept)
-    facts = {**described(kept, settings), "roles": list(roles), "apis": [one.facts() for one in reached]}
-    if given["json_"]:
+    report("consented", described(kept, settings), reached, roles, json_=given["json_"])
+
+
+def report(done: str, facts: dict[str, Any], reached: list[Reached], roles: tuple[str, ...], *, json_: bool) -> None:
+    """Tell of a consent that was just kept, and of what it opens."""
+    from partnerauth.cli.output import print_json
+
+    facts |= {"roles": list(roles), "apis": [one.facts() for one in reached]}
+    if json_:
         print_json(facts)
         return
-    click.echo(f"{click.style('consented', fg='green', bold=True)}: {facts['user']} for tenant {facts['tenant']}")
-    click.echo(f"  MFA {facts['mfa']}, roles seen: {', '.join(facts['roles']) or 'none'}")
+    click.echo(f"{click.style(done, fg='green', bold=True)}: {facts['user']} for tenant {facts['tenant']}")
+    click.echo(f"  MFA {facts['mfa']}, roles seen: {', '.join(roles) or 'none'}")
     click.echo(f"  good until {facts['good_until']:%Y-%m-%d} if never used; each renewal adds 90 days")
     for one in reached:
         click.echo(f"  {_line(one)}")
@@ -259,7 +265,7 @@ def _import(
     if file.startswith("https://"):
         vault, secret = settings.stores.other_vault(file)
         tenant = facts["expected_tenant"]
-        token = settings.session.run(held_in_vault(vault, settings.application.id, tenant, secret))
+        token = settings.session.run(held_in_vault(vault, settings.application.id, settings.cloud, tenant, secret))
     else:
         token = read_held(text_of(file), settings.application.id, settings.cloud)
     return settings.session.run(first.held(token, _expected(settings, facts), settings.dialect))

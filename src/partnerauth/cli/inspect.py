@@ -28,11 +28,11 @@ def inspect(file: str, json_: bool) -> None:
     """  # noqa: D301  # click reads it
     from partnerauth.cli.output import print_json, table
     from partnerauth.clock import SYSTEM
-    from partnerauth.hidden import Hidden
     from partnerauth.oauth.evidence import accepted_by_partner_center, read_access_token
+    from partnerauth.oauth.pasted import pasted
 
     try:
-        evidence = read_access_token(Hidden(bare(text_of(file))))
+        evidence = read_access_token(pasted(text_of(file)))
     except Unreadable as error:  # nobody answered so: it was given
         hint = "Give an access token, or the answer that it came in; a refresh token tells nobody anything."
         raise Misconfigured(error.message, hint=hint) from None
@@ -98,21 +98,6 @@ def explain(code: str, json_: bool) -> None:
     click.echo(f"again:   {'the same request may work later' if row.retriable else 'the same request never helps'}")
     if row.needs_consent:
         click.echo("consent: a new consent helps")
-
-
-def bare(text: str) -> str:
-    """The token in what people have at hand: alone, as a header, as `Bearer …`, or the token endpoint's JSON."""
-    text = text.strip()
-    if text.startswith("{"):
-        from partnerauth.messages import Response
-
-        try:
-            value = Response(200, body=text.encode()).value()
-        except ValueError:
-            value = None
-        if isinstance(value, dict) and isinstance(value.get("access_token"), str):
-            return str(value["access_token"])
-    return text.split()[-1] if text else text
 
 
 def text_of(file: str) -> str:

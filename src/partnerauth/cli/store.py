@@ -14,8 +14,10 @@ from partnerauth.errors import Misconfigured, StoreConflict, StoreCorrupt
 
 if TYPE_CHECKING:
     from partnerauth.config import Settings
+    from partnerauth.consent.book import ConsentBook
+    from partnerauth.consent.consent import Consent
     from partnerauth.hidden import Hidden
-    from partnerauth.stores.store import Entry, SecretStore
+    from partnerauth.stores.store import Entry, Lock, SecretStore
 
 forced = click.option("--force", is_flag=True, help="Overwrite what is newer, or another person's.")
 passphrase_file = click.option("--passphrase-file", metavar="PATH", help="A file with the backup's passphrase.")
@@ -98,14 +100,14 @@ def move(
         raise Misconfigured("that is the store in use already", hint="Name another one with --to.")
     target.check()
 
-    def moved(name: str) -> tuple[str, str]:
-        lock = source.lock("consent\n" + name)
+    def moved(listed: Entry) -> tuple[str, str]:
+        name, lock = listed.name, _lock(source, listed)
         lock.acquire()  # nobody spends this token meanwhile
         try:
             entry = source.read(name)
             if entry is None:
                 return name, "gone meanwhile"
-            there = _as_in(target, entry)
+            there = _as_in(settings, target, entry)
             if there is None:
                 return name, transfer.LEFT
             result = transfer.put(target, there.name, there.value, there.tags, force=force)
@@ -115,7 +117,7 @@ def move(
         finally:
             lock.release()
 
-    _results((moved(entry.name) for entry in source.list()), json_)
+    _results((moved(entry) for entry in source.list()), json_)
 
 
 @store.command(short_help="Write one sealed file with every entry.")
@@ -153,12 +155,12 @@ def restore(settings: Settings, file: str, passphrase_file: str | None, force: b
     target.check()
 
     def restored(entry: Entry) -> tuple[str, str]:
-        there = _as_in(target, entry)
-        if there is None:
-            return entry.name, transfer.LEFT
-        lock = target.lock("consent\n" + there.name)
+        lock = _lock(target, entry)
         lock.acquire()
         try:
+            there = _as_in(settings, target, entry)
+            if there is None:
+                return entry.name, transfer.LEFT
             return there.name, transfer.put(target, there.name, there.value, there.tags, force=force)
         finally:
             lock.release()
@@ -252,20 +254,45 @@ def _fault(store: SecretStore, name: str) -> str | None:
     return None
 
 
-def _as_in(target: SecretStore, entry: Entry) -> Entry | None:
-    """The entry as it is in another store: a plain one has consents in force only, by tenant, each with one token.
+def _as_in(settings: Settings, target: SecretStore, entry: Entry) -> Entry | None:
+    """The entry as it is in another store: a plain one has consents only, each with one token.
 
     None where it has no place there.
     """
-    from partnerauth.cloud import cloud_named
-    from partnerauth.consent.book import ConsentBook
     from partnerauth.consent.consent import Consent, State
 
     consent = Consent.read(entry)
-    if consent is None or consent.state is State.SUPERSEDED:
+    if consent is None:
         return None if target.plain else entry
-    name = ConsentBook(target, cloud_named(consent.cloud), consent.application_id).name(consent.tenant)
+    book = _book(target, consent)
+    name = book.aside(consent) if consent.state is State.SUPERSEDED else _name(settings, book, consent, entry.name)
     return replace(entry, name=name, value=consent.alone().value() if target.plain else entry.value)
+
+
+def _name(settings: Settings, book: ConsentBook, consent: Consent, former: str) -> str:
+    """Its name there: where it lies already; else the usual one is for the configured application, or who had it."""
+    from partnerauth.consent.consent import client_of
+
+    name, there = settings.session.run(book.place(consent.tenant))
+    if there is not None and client_of(there) == consent.application_id.lower():
+        return name
+    configured = settings.get("client_id").lower() in ("", consent.application_id)
+    return name if configured or former == book.name(consent.tenant) else book.names(consent.tenant)[-1]
+
+
+def _lock(store: SecretStore, entry: Entry) -> Lock:
+    """What holds off whoever would spend the token in an entry of a store."""
+    from partnerauth.consent.consent import Consent
+
+    consent = Consent.read(entry)
+    return store.lock("entry\n" + entry.name) if consent is None else _book(store, consent).lock(consent.tenant)
+
+
+def _book(store: SecretStore, consent: Consent) -> ConsentBook:
+    from partnerauth.cloud import cloud_named
+    from partnerauth.consent.book import ConsentBook
+
+    return ConsentBook(store, cloud_named(consent.cloud), consent.application_id)
 
 
 def _results(results: Iterable[tuple[str, str]], json_: bool) -> None:

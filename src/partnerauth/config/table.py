@@ -19,7 +19,7 @@ SETTINGS: Mapping[str, str] = {
     "redirect_uri": "where the browser comes back to; http://localhost where it is not set",
     "dialect": "v1 (resource=, the default) or v2 (scope=)",
     "store": "file (the default), a path, postgresql://…, a vault's https://…, openbao:https://…, environment, memory",
-    "store_key": "where the store's key is: file:PATH, keyring, passphrase, vault:https://…/SECRET, or given",
+    "store_key": "where the store's key is: file:PATH, keyring, passphrase, given, vault:https://… (key or secret)",
     "store_passphrase_file": "a file with the store's passphrase (or the variable PARTNERAUTH_STORE_PASSPHRASE)",
     "store_token_file": "a file with the token for OpenBao or Vault (or the variable PARTNERAUTH_STORE_TOKEN)",
     "shelf": "file: keep access tokens in the local file store although consents lie in a key vault",

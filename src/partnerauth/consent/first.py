@@ -15,7 +15,7 @@ from datetime import datetime
 from partnerauth.clock import Clock
 from partnerauth.cloud import GUID, Api, Authority, Cloud, Dialect, Resource
 from partnerauth.consent.book import ConsentBook
-from partnerauth.consent.consent import Consent
+from partnerauth.consent.consent import Consent, State
 from partnerauth.consent.pending import Pending, Slots
 from partnerauth.errors import (
     ApiRefused,
@@ -23,6 +23,7 @@ from partnerauth.errors import (
     MfaAbsent,
     MfaUnseen,
     Misconfigured,
+    NoConsent,
     PartnerAuthError,
     StoreFailed,
     Tampered,
@@ -40,6 +41,7 @@ from partnerauth.oauth.exchange import exchange
 from partnerauth.oauth.grants import Grant, RefreshToken
 from partnerauth.oauth.id_token import IdToken, agree, verify_id_token
 from partnerauth.oauth.keys import SigningKeys
+from partnerauth.oauth.refusals import Mark, mark_of
 from partnerauth.oauth.tokens import TokenSet
 from partnerauth.stores.store import Entry
 
@@ -113,7 +115,13 @@ class FirstConsent:
         return (yield from self._kept(self._pending(expected, dialect), expected, redeem()))
 
     def held(
-        self, token: Hidden, expected: Expected, dialect: Dialect, *, instead_of: Entry | None = None
+        self,
+        token: Hidden,
+        expected: Expected,
+        dialect: Dialect,
+        *,
+        instead_of: Entry | None = None,
+        outcome: str = "adopted",
     ) -> Flow[Kept]:
         """Keep a refresh token held elsewhere, once it is redeemed and judged. Raises as `answer` does.
 
@@ -122,8 +130,30 @@ class FirstConsent:
         value = Hidden(token.reveal().strip())
         if not value:
             raise InvalidGrant("the refresh token is empty", hint="Consent again: partnerauth consent")
-        pending = self._pending(expected, dialect, outcome="adopted")
+        pending = self._pending(expected, dialect, outcome=outcome)
         return (yield from self._kept(pending, expected, self._again(value, expected, dialect), instead_of))
+
+    def reinstate(self, aside: Consent, dialect: Dialect) -> Flow[Kept]:
+        """Put a consent that was set aside back in force, once its token is redeemed and judged like any import.
+
+        It begins anew; the one in force is set aside in its turn. Raises as `answer` does, `NoConsent` where it is not
+        there any more, and `Misconfigured` where the same person's newer consent is in force.
+        """
+        whole = yield from self.book.set_aside(aside)
+        try:
+            present = yield from self.book.find(aside.tenant)
+        except NoConsent:
+            pass  # the one that took its place is not there any more
+        else:
+            if present.person == aside.person and present.state is not State.LOST:
+                raise Misconfigured(
+                    f"a newer consent of {present.username} is in force", hint="There is nothing to reinstate."
+                )
+        expected = Expected(self.book.cloud.authority(aside.tenant), aside.tenant, aside.person)
+        deliberate = replace(self, replacing=True)
+        kept = yield from deliberate.held(whole.refresh_token, expected, dialect, outcome="reinstated")
+        yield from self.book.drop_aside(aside)
+        return kept
 
     def finish(self) -> Flow[list[Kept | PartnerAuthError]]:
         """Judge what was left unjudged by a crash or an outage; what has lain there for a day is erased.
@@ -150,8 +180,20 @@ class FirstConsent:
     def _finished(self, pending: Pending) -> Flow[Kept]:
         authority = self.book.cloud.authority(pending.tenant)
         expected = Expected(authority, pending.expected_tenant, pending.expected_person)
+        if pending.replacing and (yield from self._is_overtaken(pending, expected.tid)):
+            pending = replace(pending, replacing=False)
         redeem = self._again(pending.refresh_token, expected, pending.dialect)
         return (yield from self._concluded(pending, expected, redeem))
+
+    def _is_overtaken(self, pending: Pending, tenant: str) -> Flow[bool]:
+        """Whether somebody has consented since: that one is not who was to be replaced."""
+        if not tenant:
+            return False
+        try:
+            present = yield from self.book.find(tenant)
+        except NoConsent:
+            return False
+        return present.consented_at > pending.begun_at
 
     def _pending(self, expected: Expected, dialect: Dialect, outcome: str = "consented") -> Pending:
         return Pending(
@@ -181,7 +223,7 @@ class FirstConsent:
 
     def _concluded(self, pending: Pending, expected: Expected, redeem: Flow[Redeemed]) -> Flow[Kept]:
         """Redeem, lay the token into the slot, judge it; the slot is cleared unless it is still needed."""
-        slots = Slots(self.book)
+        slots, redeemed = Slots(self.book), None
         try:
             redeemed = yield from redeem
             if redeemed.tokens.refresh_token is not None:
@@ -191,7 +233,8 @@ class FirstConsent:
                     log.warning("what a person left could not be laid aside (%s)", type(error).__name__)
             kept = yield from self._judged(pending, expected, redeemed)
         except PartnerAuthError as error:
-            if pending.refresh_token and isinstance(error, (Unreachable, StoreFailed)):
+            for_now = redeemed is None and mark_of(error) is Mark.SUSPENDED  # a secret, a policy, an account
+            if pending.refresh_token and (for_now or isinstance(error, (Unreachable, StoreFailed))):
                 error.unjudged = True
                 error.hint += f" {KEPT_FOR_LATER}"
             else:
@@ -272,7 +315,7 @@ class FirstConsent:
             mfa = read_id_token(id_token).mfa
         if mfa is Mfa.UNSEEN:
             mfa = yield from self._told(redeemed)
-        if mfa is not Mfa.SHOWN and not (pending.without_mfa and self.book.cloud.takes_emulated_tokens):
+        if mfa is not Mfa.SHOWN and not (pending.without_mfa and evidence.emulated):
             raise unproven(mfa, evidence.username)
         if tokens.refresh_token is None:
             raise InvalidGrant(

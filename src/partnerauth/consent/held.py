@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from partnerauth.cloud import GUID, Cloud
-from partnerauth.consent.consent import Consent
+from partnerauth.consent.consent import client_of
 from partnerauth.errors import Misconfigured
 from partnerauth.flow import Flow, work
 from partnerauth.hidden import Hidden
@@ -67,25 +67,32 @@ def read_held(text: str, application_id: str, cloud: Cloud) -> Hidden:
     return Hidden(found.pop())
 
 
-def held_in_vault(vault: SecretStore, application_id: str, tenant: str, secret: str = "") -> Flow[Hidden]:
+def held_in_vault(vault: SecretStore, application_id: str, cloud: Cloud, tenant: str, secret: str = "") -> Flow[Hidden]:
     """The refresh token in another tool's vault: in the `secret` of that name, else in one named as `tenant` (its id).
 
-    Else in `RefreshToken`, where `ApplicationID` beside it is this application. Raises `Misconfigured` where there is
+    Where another application's consent lies there, in the one with this application's id behind it. Else in
+    `RefreshToken`, where `ApplicationID` beside it is this application. Raises `Misconfigured` where there is
     none, or where it belongs to another application; `StoreFailed` where the vault cannot be read.
     """
-    for name in (secret,) if secret else (tenant,) if GUID.fullmatch(tenant) else ():
+    owner = ""
+    usual = (tenant, f"{tenant}-{application_id}") if GUID.fullmatch(tenant) else ()
+    for name in (secret,) if secret else usual:
         entry = yield from work("read", partial(vault.read, name))
-        if entry is not None:
-            ours = Consent.read(entry)
-            if ours is not None:
-                _check_application(ours.application_id, application_id)
+        if entry is not None and client_of(entry) in ("", application_id.lower()):
+            if client_of(entry) and entry.tags.get("cloud") != cloud.name:
+                raise Misconfigured(
+                    f"the refresh token belongs to the cloud {entry.tags.get('cloud')}, and cloud is {cloud.name}",
+                    hint="A refresh token goes to its own cloud only: set the cloud it belongs to.",
+                )
             return _proper(entry.value)
+        owner = owner or (client_of(entry) if entry is not None else "")
+    _check_application(owner, application_id)
     if not secret:
         token = yield from work("read", partial(vault.read, TOKEN))
         if token is not None:
-            owner = yield from work("read", partial(vault.read, APPLICATION))
-            owner_id = owner.value.reveal() if owner is not None else ""
-            return _in_settings({TOKEN.lower(): token.value.reveal(), APPLICATION.lower(): owner_id}, application_id)
+            named = yield from work("read", partial(vault.read, APPLICATION))
+            owner = named.value.reveal() if named is not None else ""
+            return _in_settings({TOKEN.lower(): token.value.reveal(), APPLICATION.lower(): owner}, application_id)
     names = secret or f"{tenant or 'the tenant'} or {TOKEN}"
     raise Misconfigured(
         f"there is no refresh token in that vault, under the name {names}",

@@ -15,8 +15,8 @@ from partnerauth.consent.user import AppUser
 from partnerauth.errors import Misconfigured, PartnerAuthError, Refused, Unreadable
 from partnerauth.flow import Flow
 from partnerauth.hidden import Hidden
+from partnerauth.oauth.codes import REFUSALS
 from partnerauth.oauth.evidence import read_access_token
-from partnerauth.oauth.refusals import REFUSALS
 from partnerauth.oauth.tokens import TokenSet
 
 AGENTS: Mapping[str, str] = {

@@ -10,7 +10,10 @@ from partnerauth.cloud import Resource
 from partnerauth.consent.consent import Consent
 from partnerauth.consent.user import AppUser
 from partnerauth.errors import ConsentNeeded, MfaMissing, NoConsent, PartnerAuthError
-from partnerauth.flow import Flow, work
+from partnerauth.flow import Flow, wait, work
+
+PATIENCE = 5.0
+"""How long a renewal is left to another host that has written its intent down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,8 @@ def attend(
 ) -> Flow[Attended]:
     """Renew one consent unless another thread, process or replica is at it, or has been since `consent` was read.
 
-    `wanted` is asked about the consent as it is now. Raises nothing that may happen.
+    `wanted` is asked about the consent as it is now. Where locks are each host's (a plain store), an intent that stands
+    there is given a moment: that may save a request, and nothing depends on it. Raises nothing that may happen.
     """
     lock = user.book.lock(consent.tenant, "renewal")
     try:
@@ -91,6 +95,10 @@ def attend(
             if not (yield from work("lock", lock.attempt)):
                 return Skipped(consent)
             now = yield from user.book.find(consent.tenant)
+            if now.intent and user.book.store.plain:
+                # Another host, whose locks this one does not see, is at it or died there.
+                yield from wait(PATIENCE)
+                now = yield from user.book.find(consent.tenant)
             if not wanted(now):
                 return Skipped(now)
             return (yield from renew(user, now, apis))

@@ -22,7 +22,7 @@ REPLACED = "in place of an older one"
 THERE = "there already"
 NEWER = "kept: the one there is newer"
 OTHER = "kept: the one there is another person's, application's or cloud's"
-LEFT = "left: a plain store has consents in force only"
+LEFT = "left: a plain store has consents only"
 KEPT = frozenset({NEWER, OTHER})
 """What was not done although it was asked for."""
 

@@ -8,31 +8,22 @@ import pytest
 
 from partnerauth.emulator.default import ADMIN_AGENT, JOHN, NATIVE_APP, REFERRALS_USER, TENANT, WEB_APP
 from tests.emulator.entra.service import (
+    ASKED,
+    AUTHORIZE,
     FABRIKAM,
     GRAPH,
     GRAPH_ID,
-    PARTNER_CENTER,
     SITE,
     V2_SCOPE,
     Browser,
     Service,
 )
 
-ASKED = {
-    "client_id": WEB_APP,
-    "response_type": "code",
-    "redirect_uri": SITE,
-    "resource": PARTNER_CENTER,
-    "state": "s",
-    "scope": "openid",
-}
-AUTHORIZE = "/common/oauth2/authorize"
 CONSENT = {"client_id": WEB_APP, "redirect_uri": SITE, "state": "s"}
 
 
 def who(service: Service, browser: Browser) -> str:
-    fields = {"grant_type": "authorization_code", "code": browser.answer["code"], "redirect_uri": SITE}
-    found: str = service.claims(service.token(**fields).value()["access_token"])["upn"]
+    found: str = service.claims(service.redeemed(browser)["access_token"])["upn"]
     return found
 
 

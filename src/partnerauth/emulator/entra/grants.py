@@ -293,7 +293,8 @@ class Attempt:
             names = allowed(turn.world, registration, tenant, person.id, wanted)
         capable = demand.capable and wanted.api == GRAPH and turn.world.measures.continuous_access
         lives = lifetime(turn.world, capable=capable)
-        carried = names | ({"openid", "profile", "email"} & words if wanted.api == GRAPH else set())
+        of_graph = wanted.api == GRAPH and not self._v1
+        carried = names | ({"openid", "profile", "email"} & words if of_graph else set())
         access = user_claims(
             turn.world, turn.now, who, tenant, person, registration, wanted.audience, acr, carried, acrs, lives,
             capable=capable,
