@@ -11,7 +11,7 @@ from partnerauth.emulator.default import TENANT
 from partnerauth.errors import StoreCorrupt
 from partnerauth.stores.file import FileStore
 from tests.consent.partner import PARTNER_CENTER, Partner
-from tests.consent.test_user import file_store
+from tests.stores.embedded import file_store
 from tests.watch.fleet import Fleet, Recorder
 
 

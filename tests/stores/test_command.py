@@ -517,6 +517,18 @@ def test_a_store_goes_over_to_a_key_of_a_vault_and_everything_goes_on(
         assert (left.code, "KeyDisabled" in left.err, "hint: Enable" in left.err) == (7, True, True)
 
 
+def test_a_vault_that_the_store_itself_lets_in_is_no_place_for_its_key(
+    shell: Shell, store: FileStore, token: Hidden
+) -> None:
+    """Nobody could open the one without the other."""
+    fill(store, token, 1)
+    shell.variables = {"PARTNERAUTH_CLIENT_ID": WEB_APP, "PARTNERAUTH_CLIENT_SECRET_FILE": "store"}
+
+    outcome = shell.run("rekey", "--new-key", "vault:https://contoso.vault.azure.net/keys/store")
+
+    assert (outcome.code, "lies in this store" in outcome.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

@@ -53,7 +53,7 @@ def remember(words: list[str], printed: str, ends: float, key: str, read: Sequen
     """
     from partnerauth.errors import StoreFailed
     from partnerauth.stores.key import KeyFile
-    from partnerauth.stores.private import draft_of, new_file, private_directory, replace
+    from partnerauth.stores.private import draft_of, new_file, private_directory
 
     paths = [key, *read]
     try:
@@ -68,7 +68,7 @@ def remember(words: list[str], printed: str, ends: float, key: str, read: Sequen
             os.write(descriptor, os.fsencode("\0".join(paths)) + b"\0\0" + sealed)
         finally:
             os.close(descriptor)
-        replace(draft, place)
+        os.replace(draft, place)  # not synced: what a power failure leaves of it does not open
     except (OSError, StoreFailed, ValueError):
         return  # the next one takes its time again
 
