@@ -91,6 +91,11 @@ def test_usage_too_is_told_as_json(shell: Shell) -> None:
     assert outcome.failure["hint"] == "partnerauth status --help"
 
 
+def test_the_nearest_command_is_told(shell: Shell) -> None:
+    assert "Did you mean 'status'?" in shell.run("statsu").err
+    assert "Did you mean 'invite'?" in shell.run("consent", "invit").err
+
+
 def test_json_has_no_names_with_blanks(shell: Shell) -> None:
     assert not [name for name in shell.run("store", "explain", "--json").value if " " in name]
 
@@ -112,6 +117,15 @@ def test_ctrl_c_is_no_fault(shell: Shell, arguments: list[str]) -> None:
 
     assert process.returncode == 130
     assert "broken off" in err
+
+
+@pytest.mark.parametrize("arguments", [["--person", ADMIN_AGENT], ["--reach", "nowhere"]], ids=" ".join)
+def test_what_makes_no_sense_is_told_before_anybody_signs_in(shell: Shell, arguments: list[str]) -> None:
+    outcome = shell.browsing().run("consent", *arguments)
+
+    assert outcome.code == 2
+    assert "https://" not in outcome.err
+    assert shell.run("status", "--json").value == []
 
 
 def test_nobody_is_there_to_answer(shell: Shell) -> None:

@@ -65,6 +65,12 @@ def consent(settings: Settings, **given: Any) -> None:
     if context.invoked_subcommand is not None:
         _require_no_options(context)
         return
+    from partnerauth.cloud import GUID
+
+    if given["person"] and not GUID.fullmatch(given["person"]):
+        hint = "Give the object id of the account, a GUID; --login-hint takes a user name."
+        raise Misconfigured("--person is no object id", hint=hint)
+    _ = settings.reach  # what it names wrongly is told before anybody signs in
     kept = obtain(
         settings,
         way=_way(given),

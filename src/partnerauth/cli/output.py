@@ -153,7 +153,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "
         drawn.add_row(*map(Text, row))
     with console.capture() as captured:
         console.print(drawn)
-    click.echo("\n".join(line.rstrip() for line in captured.get().strip("\n").split("\n")))
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n"))
 
 
 def listed(facts: Iterable[tuple[str, object]]) -> str:

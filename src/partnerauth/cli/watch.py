@@ -68,7 +68,7 @@ def watch(settings: Settings, once: bool, json_: bool) -> None:
         done = watching.round()
     except Stopped:
         return
-    if not done.consents:
+    if not done.consents and not done.codes:
         raise nothing_kept("watch")
     from partnerauth.consent.consent import State
 
