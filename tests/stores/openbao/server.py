@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ class OpenBao:
     """The server, unsealed, with one KV engine of version 2 at `secret/`; `root` is a token that may do all."""
 
     def __init__(self, *, disk: bool = False, joins: OpenBao | None = None) -> None:
+        self._program = program()
         self.directory = Path(tempfile.mkdtemp(prefix="partnerauth-bao-"))
         certificates = Certificates(joins.directory if joins else self.directory)
         self.ca = certificates.bundle
@@ -65,7 +66,7 @@ class OpenBao:
         """Start it, and wait until it answers."""
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [program(), "server", f"-config={self.directory / 'server.json'}"],
+                [self._program, "server", f"-config={self.directory / 'server.json'}"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -146,7 +147,7 @@ class OpenBao:
     def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """What its own command says, asked by root."""
         env = {"HOME": str(self.directory), "BAO_ADDR": self.url, "BAO_CACERT": str(self.ca), "BAO_TOKEN": self.root}
-        return subprocess.run([program(), *words], capture_output=True, text=True, check=False, env=env | variables)
+        return subprocess.run([self._program, *words], capture_output=True, text=True, check=False, env=env | variables)
 
     def _configure(self, certificate: Path, *, disk: bool, joins: OpenBao | None) -> None:
         storage: dict[str, Any] = {"inmem": {}}
@@ -171,7 +172,7 @@ class OpenBao:
         }
         (self.directory / "server.json").write_text(json.dumps(config))
 
-    def _wait_for(self, there: Any, what: str) -> None:
+    def _wait_for(self, there: Callable[[], bool], what: str) -> None:
         """Look until it is so: a server says nothing of itself unasked."""
         begun = time.monotonic()
         while not there():
