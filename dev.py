@@ -135,6 +135,7 @@ def find_programs() -> None:
 PACKAGES: dict[str, Callable[[], bool]] = {
     "chromium": lambda: any(shutil.which(name) for name in CHROMIUM),
     "postgresql": lambda: bool(shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb"))),
+    "pgbouncer": lambda: bool(shutil.which("pgbouncer")),
     "dbus": lambda: bool(shutil.which("dbus-run-session")),
     "gnome-keyring": lambda: bool(shutil.which("gnome-keyring-daemon")),
 }

@@ -2,7 +2,8 @@
 
 A server of its own on a socket, fsync on. Beside the store, taking turns: the bare statement that it is made of (an
 update on condition of the version, unsealed), and what peers use for a lease (a transaction that takes an advisory
-lock, reads and updates). By one process, and by sixteen, each with a row of its own.
+lock, reads and updates). By one process, and by sixteen, each with a row of its own. A write that tells other replicas
+something shows why few do: the server lets such transactions commit one after the other.
 """
 
 from __future__ import annotations
@@ -30,14 +31,15 @@ Case = Callable[[], object]
 Make = Callable[[str], Case]
 
 
-def store_write(server: PostgreSQL) -> Make:
+def store_write(server: PostgreSQL, *, telling: bool = False) -> Make:
     def make(name: str) -> Case:
         store = PostgresStore(server.address, GivenKey(Key(bytes(32))))
         there = store.read(name) or store.write(name, VALUE, TAGS, None)
         version = [there.version]
 
         def write() -> None:
-            version[0] = store.write(name, VALUE, TAGS, version[0]).version
+            tags = {**TAGS, "epoch": version[0]} if telling else TAGS
+            version[0] = store.write(name, VALUE, tags, version[0]).version
 
         return write
 
@@ -134,6 +136,7 @@ def main(seconds: float, place: str | None) -> None:
             "bare update on condition": bare(server, lease=False),
             "peers: advisory lock, read, update": bare(server, lease=True),
             "the store's write": store_write(server),
+            "the store's write, telling others": store_write(server, telling=True),
             "the store's read": store_read(server),
             "the store's lock and release": store_lock(server),
         }

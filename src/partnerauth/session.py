@@ -23,7 +23,7 @@ from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
 from partnerauth.oauth.sources import AppOnly, TokenSource
 from partnerauth.oauth.tokens import TokenSet
-from partnerauth.stores.store import Shelf
+from partnerauth.stores.store import Shelf, TellingShelf
 
 if TYPE_CHECKING:
     import asyncio
@@ -41,7 +41,9 @@ EARLY = 300.0
 AGAIN = 30.0
 """Where a token about to end could not be renewed, it is used for so many seconds until that is tried again."""
 LOOK = 60.0
-"""Every so many seconds it is seen to that the consent behind a token in use is still the same."""
+"""Every so many seconds it is seen to that the consent behind a token in use is still the same; at once, where a shelf
+tells of what other replicas do."""
+_PAST = float("-inf")
 
 
 @dataclass(slots=True)
@@ -59,25 +61,30 @@ class Kept:
 class _Shelving:
     """What both sessions share: the shelf, and the flow that fills it."""
 
-    def __init__(self, clock: Clock, shelf: Shelf | None) -> None:
+    def __init__(self, clock: Clock, shelf: Shelf | None, *, listen: bool) -> None:
         self._clock = clock
         self._ticks = clock.ticks
         # By resource, then by who asks: with many tenants, less than half the memory of one table with pairs as keys
         # goes into anything but tokens.
         self._kept: dict[Resource, dict[str, Kept]] = {}
         self._durable = shelf
+        self._telling = shelf if listen and isinstance(shelf, TellingShelf) else None
+        self._listening: dict[int, Callable[[], None]] = {}
+        """What stops it, by process: in a forked child nobody listens yet."""
+        self._heard = 0
 
     def _resource(self, source: TokenSource, target: Resource | Api) -> Resource:
         return source.cloud.resource(target) if isinstance(target, Api) else target
 
     def _fetch(self, source: TokenSource, resource: Resource, claims: str) -> Flow[TokenSet]:
         """A token from the durable shelf if there is one, else from the source; put on both shelves."""
+        heard = self._heard
         try:
             name = yield from source.flight(resource)
         except ConsentNeeded:
             self._drop(source, resource)
             raise
-        if not claims and (there := self._still(source, resource, name)) is not None:
+        if not claims and (there := self._still(source, resource, name, heard)) is not None:
             return there
         shelf = self._durable
         if shelf is None:
@@ -95,7 +102,7 @@ class _Shelving:
                     yield from self._shelve(shelf, name, tokens)
             finally:
                 lock.release()
-        self._keep(source, resource, tokens, name)
+        self._keep(source, resource, tokens, name, heard)
         return tokens
 
     def _bearer(self, source: TokenSource, resource: Resource) -> Flow[Hidden]:
@@ -108,12 +115,12 @@ class _Shelving:
         kept = self._kept.get(resource, {}).get(source.identity)
         return kept.tokens if kept is not None and self._ticks() < kept.fresh else None
 
-    def _still(self, source: TokenSource, resource: Resource, flight: str) -> TokenSet | None:
+    def _still(self, source: TokenSource, resource: Resource, flight: str, heard: int) -> TokenSet | None:
         """The token on the shelf of this process, where it is the same flight's as now and is not about to end."""
         kept = self._kept.get(resource, {}).get(source.identity)
         if kept is None or kept.flight != hash(flight) or _left(kept.tokens, self._clock.now()) <= _margin(kept.tokens):
             return None
-        self._keep(source, resource, kept.tokens, flight)
+        self._keep(source, resource, kept.tokens, flight, heard)
         return kept.tokens
 
     def _shelved(self, shelf: Shelf, name: str) -> TokenSet | None:
@@ -132,11 +139,45 @@ class _Shelving:
         except StoreFailed as error:
             _warn("the access token could not be shelved (%s); the next process asks for one", error)
 
-    def _keep(self, source: TokenSource, resource: Resource, tokens: TokenSet, flight: str) -> None:
+    def _keep(self, source: TokenSource, resource: Resource, tokens: TokenSet, flight: str, heard: int) -> None:
         left, mark = _left(tokens, self._clock.now()) - _margin(tokens), 0
         if flight != f"{source.identity}\n{resource.identifier}":  # a consent stands behind it, which others may change
             left, mark = min(left, LOOK), hash(flight)
-        self._kept.setdefault(resource, {})[source.identity] = Kept(self._ticks() + left, tokens, mark)
+            self._listen()
+        kept = Kept(self._ticks() + left, tokens, mark)
+        self._kept.setdefault(resource, {})[source.identity] = kept
+        if mark and heard != self._heard:  # since the consent was read
+            kept.fresh = _PAST
+
+    def _listen(self) -> None:
+        """Be told what other replicas do, where that can be heard."""
+        if self._telling is None or os.getpid() in self._listening:
+            return
+        import weakref
+
+        look = weakref.WeakMethod(self._look_again)
+
+        def told() -> None:
+            if (method := look()) is not None:
+                method()
+
+        stop = self._telling.listen(told)
+        if self._listening.setdefault(os.getpid(), stop) is not stop:
+            stop()  # another thread was faster
+        weakref.finalize(self, stop)
+
+    def _look_again(self) -> None:
+        """See to it that the consent behind each token is looked at before that is used again."""
+        self._heard += 1
+        for shelved in list(self._kept.values()):
+            for kept in list(shelved.values()):
+                if kept.flight:
+                    kept.fresh = _PAST
+
+    def _listen_no_more(self) -> None:
+        stop = self._listening.pop(os.getpid(), None)
+        if stop is not None:
+            stop()
 
     def _drop(self, source: TokenSource, resource: Resource) -> None:
         self._kept.get(resource, {}).pop(source.identity, None)
@@ -163,13 +204,20 @@ class Session(_Shelving):
     """A door to the network for threads.
 
     `ca` is a PEM bundle of authorities to trust instead of the system's; `send` replaces the HTTP client (an emulator's
-    `handle`, for one); `shelf` keeps access tokens between processes. Use it as a context manager, or call `close`.
+    `handle`, for one); `shelf` keeps access tokens between processes. Where that also tells what other replicas do, a
+    thread listens, unless `listen` says no. Use it as a context manager, or call `close`.
     """
 
     def __init__(
-        self, *, ca: str | None = None, clock: Clock = SYSTEM, shelf: Shelf | None = None, send: Send | None = None
+        self,
+        *,
+        ca: str | None = None,
+        clock: Clock = SYSTEM,
+        shelf: Shelf | None = None,
+        send: Send | None = None,
+        listen: bool = True,
     ) -> None:
-        super().__init__(clock, shelf)
+        super().__init__(clock, shelf, listen=listen)
         self._ca = ca
         self._raw_send = send
         self._close: Callable[[], None] = lambda: None
@@ -243,6 +291,7 @@ class Session(_Shelving):
 
     def close(self) -> None:
         """Close all connections."""
+        self._listen_no_more()
         self._close()
 
     def __enter__(self) -> Self:
@@ -312,9 +361,15 @@ class AsyncSession(_Shelving):
     """
 
     def __init__(
-        self, *, ca: str | None = None, clock: Clock = SYSTEM, shelf: Shelf | None = None, send: AsyncSend | None = None
+        self,
+        *,
+        ca: str | None = None,
+        clock: Clock = SYSTEM,
+        shelf: Shelf | None = None,
+        send: AsyncSend | None = None,
+        listen: bool = True,
     ) -> None:
-        super().__init__(clock, shelf)
+        super().__init__(clock, shelf, listen=listen)
         self._ca = ca
         self._raw_send = send
         self._carrier_close: Callable[[], object] | None = None
@@ -370,6 +425,7 @@ class AsyncSession(_Shelving):
         """Let the flights end, then close all connections."""
         import asyncio
 
+        self._listen_no_more()
         here = asyncio.get_running_loop()
         flights = [flight for (*_, loop), flight in self._flights.items() if loop is here]
         await asyncio.gather(*flights, return_exceptions=True)

@@ -57,7 +57,7 @@ def _nothing(self: AppUser, *_: Any) -> Flow[None]:
     yield
 
 
-def _stored_at_last(self: AppUser, consent: Consent, resource: Any, claims: str) -> Flow[TokenSet]:
+def _stored_at_last(self: AppUser, consent: Consent, *asked_for: Any) -> Flow[TokenSet]:
     """Customers' tenants count as the home authority."""
     got: list[TokenSet] = []
 
@@ -67,7 +67,7 @@ def _stored_at_last(self: AppUser, consent: Consent, resource: Any, claims: str)
 
     vars(user)["exchange"] = exchange
     try:
-        tokens = yield from SPEND(self, consent, resource, claims)
+        tokens = yield from SPEND(self, consent, *asked_for)
     finally:
         vars(user)["exchange"] = EXCHANGE
     if self.customer:

@@ -133,7 +133,7 @@ class Door:
         return {"kind": self._disk.kind.name}
 
     def lock(self, name: str) -> SimulatedLock:
-        return SimulatedLock(self._disk, self._process, name)
+        return lock(self._disk, self._process, name)
 
     def _put(self, what: str, name: str, value: Hidden | None, tags: Mapping[str, str], expected: str | None) -> Entry:
         def put() -> Entry:
@@ -212,6 +212,18 @@ class SimulatedLock:
         self._taken = False
 
 
+class SimulatedLease(SimulatedLock):
+    """A lock that a server keeps: its holder can ask whether it has lost it."""
+
+    def held(self) -> bool:
+        return self.ours
+
+
+def lock(disk: Disk, process: Process, name: str) -> SimulatedLock:
+    """What the store has for a lock."""
+    return (SimulatedLease if disk.kind.wide else SimulatedLock)(disk, process, name)
+
+
 class SimulatedShelf:
     """The shelf beside the entries, as one process has it open."""
 
@@ -230,7 +242,7 @@ class SimulatedShelf:
         met(self._process, self._disk, "empty", self._disk.shelved.clear)
 
     def lock(self, key: str) -> SimulatedLock:
-        return SimulatedLock(self._disk, self._process, f"flight\n{key}")
+        return lock(self._disk, self._process, f"flight\n{key}")
 
 
 def fingerprint(value: Hidden) -> str:

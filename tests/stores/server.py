@@ -68,8 +68,9 @@ class PostgreSQL:
         return rows
 
     def empty(self) -> None:
-        """Begin anew: no store in the database."""
-        self.sql("SET client_min_messages = warning", "DROP SCHEMA IF EXISTS partnerauth CASCADE")
+        """Begin anew: no store in the database, and nobody who still holds a lock there."""
+        held = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'partnerauth'"
+        self.sql(held, "SET client_min_messages = warning", "DROP SCHEMA IF EXISTS partnerauth CASCADE")
 
     def end(self) -> None:
         """Stop it and take its files away."""

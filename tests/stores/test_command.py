@@ -184,7 +184,7 @@ def test_a_postgresql_store_is_explained_without_its_password(
 
     for arguments in (("verify",), ("explain",)):
         assert shell.run(*arguments).code == 0
-    assert shell.run("explain", "--json").value["schema"] == "1"
+    assert shell.run("explain", "--json").value["schema"] == "2"
     refused = shell.run("explain", "--store", f"postgresql://u:{password}@localhost/x")
     assert refused.code == 2
     assert "holds a password" in refused.err

@@ -143,7 +143,7 @@ def test_a_further_step_is_done_once_whoever_comes_first(
 
     assert [finish(child) for child in children] == [0] * 8
     assert postgresql.sql("SELECT n FROM partnerauth.counted") == [(1,)]
-    assert postgresql.sql("SELECT number FROM partnerauth.step ORDER BY number") == [(1,), (2,)]
+    assert postgresql.sql("SELECT number FROM partnerauth.step ORDER BY number") == [(1,), (2,), (3,)]
     assert open_postgres().read(NAME) == written
 
 

@@ -88,7 +88,7 @@ class Settings(Values):
         """The door to the network."""
         from partnerauth.session import Session
 
-        return Session(ca=self.get("ca") or None, shelf=self.stores.shelf, clock=self.clock)
+        return Session(ca=self.get("ca") or None, shelf=self.stores.shelf, clock=self.clock, listen=False)
 
     @cached_property
     def credentials(self) -> Credentials:

@@ -31,6 +31,7 @@ from partnerauth.oauth.keys import SigningKeys
 from partnerauth.oauth.refusals import mark_of
 from partnerauth.oauth.sources import identity
 from partnerauth.oauth.tokens import TokenSet
+from partnerauth.stores.store import Lease, Lock
 
 log = logging.getLogger("partnerauth.consent")
 
@@ -92,7 +93,7 @@ class AppUser:
             # In here: a cancellation waits for the lock to be taken, and then it must be given back.
             yield from work("lock", lock.acquire, waits=True)
             consent = yield from self._adopted(consent.tenant)
-            return (yield from self._spend(consent, resource, claims))
+            return (yield from self._spend(consent, resource, claims, lock))
         finally:
             lock.release()
 
@@ -126,12 +127,16 @@ class AppUser:
         first = FirstConsent(self.application, self.book, keys, self.clock, judging(self.cloud))
         return (yield from first.held(left.value, Expected(authority), self.dialect, instead_of=left)).consent
 
-    def _spend(self, consent: Consent, resource: Resource, claims: str) -> Flow[TokenSet]:
+    def _spend(self, consent: Consent, resource: Resource, claims: str, lock: Lock) -> Flow[TokenSet]:
         consent = yield from self.book.intend(consent)
         if consent.state is State.LOST:
             raise ConsentLost(
                 f"the consent of {consent.username} for {consent.tenant} is lost: {_why(consent.code)}",
                 code=consent.code,
+            )
+        if isinstance(lock, Lease) and not (yield from work("look at the lock", lock.held)):
+            raise StoreFailed(
+                "the lock of the consent was lost before its token was spent", hint="Try again: nothing was spent."
             )
         redeemed = consent.refresh_token
         try:
@@ -145,7 +150,7 @@ class AppUser:
             fallen_back = yield from self._fall_back(consent, error, resource, claims)
             if fallen_back is None:
                 current = yield from self.book.find(consent.tenant)
-                return (yield from self._spend(current, resource, claims))
+                return (yield from self._spend(current, resource, claims, lock))
             consent, redeemed, tokens, evidence = fallen_back
         if self.customer:
             return tokens.without_refresh_token()

@@ -39,12 +39,16 @@ DEFAULTS = {
 """What an address need not say: a server that went away is noticed within a minute."""
 HERE = {"host": "", "hostaddr": "", "port": "5432", "gssencmode": "disable"}
 """Said always, since libpq looks for what is not said in variables and in a service file."""
-FIRST = (
-    "SELECT set_config('statement_timeout', %s, false), set_config('synchronous_commit', "
+SETTINGS = (
+    "SELECT set_config('statement_timeout', %s, {local}), set_config('synchronous_commit', "
     "CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, "
-    "false)"
+    "{local})"
 )
-"""Asked of each new connection: a write is durable when it returns, whatever the server's default is."""
+"""A write is durable when it returns, whatever the server's default is."""
+FIRST = SETTINGS.format(local="false") + " WHERE pg_backend_pid() = %s"
+"""Asked of each new connection. Where another process answers than was connected to, a pooler stands in between."""
+EACH = SETTINGS.format(local="true")
+"""Behind a pooler each transaction says it: whose connection it will be next nobody knows."""
 
 
 def parameters(address: Hidden) -> dict[str, str]:
@@ -88,6 +92,8 @@ class Connections:
         self._address = address
         self._patience = patience
         self._known: Mapping[str, str] = {}
+        self.pooled = False
+        """Whether a pooler stands in between, as far as was seen: then nothing of a session holds."""
         self._mutex = Lock()
         self._turns = BoundedSemaphore(MOST)
         self._idle: list[Connection] = []
@@ -121,13 +127,15 @@ class Connections:
             self.give(connection)
         return result
 
-    def hold(self, action: Callable[[Connection], T], *, again: bool = True) -> tuple[Connection, T]:
-        """As `ask`, and the connection stays with the caller until `give`."""
+    def hold(
+        self, action: Callable[[Connection], T], *, again: bool = True, bare: bool = False
+    ) -> tuple[Connection, T]:
+        """As `ask`, and the connection stays with the caller until `give`. `bare`: `action` sees to the settings."""
         psycopg = _psycopg()
         while True:
             connection, fresh = self._take()
             try:
-                return connection, action(connection)
+                return connection, action(connection) if bare else self._settled(connection, action)
             except psycopg.Error as error:
                 broken, failure = connection.broken, self._failure(error)
                 self.give(connection)
@@ -140,12 +148,10 @@ class Connections:
 
     def give(self, connection: Connection) -> None:
         """Take a connection back; one that is not as it was given is closed."""
-        from psycopg.pq import TransactionStatus
-
         with self._mutex:
             if connection not in self._all:
                 return  # of the process that this one was forked from
-            if not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE:
+            if connection.pgconn.transaction_status == IDLE:
                 self._idle.append(connection)
                 if len(self._idle) <= MOST:
                     return
@@ -193,12 +199,22 @@ class Connections:
             self._all.add(connection)
         return connection, True
 
+    def _settled(self, connection: Connection, action: Callable[[Connection], T]) -> T:
+        if not self.pooled:
+            return action(connection)
+        with connection.transaction():
+            connection.execute(EACH.encode(), (self._patience,))
+            return action(connection)
+
     def _connect(self) -> Connection:
         psycopg = _psycopg()
         known: dict[str, Any] = {**self.parameters}
         try:
             connection: Connection = psycopg.connect("", autocommit=True, client_encoding="utf8", **known)
-            connection.execute(FIRST, (self._patience,))
+            settings = (self._patience, connection.info.backend_pid)
+            self.pooled = connection.execute(FIRST.encode(), settings).fetchone() is None
+            if self.pooled:
+                connection.prepare_threshold = None
             return connection
         except psycopg.Error as error:
             failure = self._failure(error)
@@ -219,6 +235,8 @@ class Connections:
         )
 
 
+IDLE = 0
+"""What libpq says of a connection on which nothing is going on (PQTRANS_IDLE); a broken one is never so."""
 GONE = ("08", "57P", "58")
 FAILURES: tuple[tuple[type[StoreFailed], tuple[tuple[str, ...], str]], ...] = (
     (StoreUnwritable, (("42501",), "Let the database's owner grant this: docs/stores.md, PostgreSQL.")),

@@ -1,9 +1,9 @@
 """A store in PostgreSQL, for replicas that share it: values are sealed before they reach the database.
 
 What a value is bound to (store, name, version, tags) is the same as in a file. A write is one statement on condition of
-the version; the lock is the database's own advisory lock, held by a connection, so that a crash frees it at once.
+the version; the lock is a lease in the database, held by a transaction, so that a crash frees it at once.
 
-Sources: PostgreSQL "Explicit Locking" (advisory locks; SHARE ROW EXCLUSIVE keeps writers away), "Transaction Isolation"
+Sources: PostgreSQL "Explicit Locking" (SHARE ROW EXCLUSIVE keeps writers away), "Transaction Isolation"
 (a statement that waited for a table's lock takes its snapshot afterwards).
 """
 
@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from partnerauth.errors import PartnerAuthError, StoreCorrupt, StoreFailed
 from partnerauth.hidden import Hidden
-from partnerauth.stores.advisory import PostgresLock
+from partnerauth.stores.agenda import PostgresAgenda
+from partnerauth.stores.allowance import PostgresAllowance
 from partnerauth.stores.connections import Connections
 from partnerauth.stores.header import Header, Unlocked, key_told
+from partnerauth.stores.lease import PostgresLock
+from partnerauth.stores.listening import PostgresListening
 from partnerauth.stores.schema import STEPS, prepare, reached
 from partnerauth.stores.seal import Broken
 from partnerauth.stores.sealed import Row, as_bytes, closed, opened, resealed, without_value
@@ -74,7 +77,7 @@ class PostgresStore:
         self.key = key
         self._create = create
         self._connections = Connections(address, PATIENCE)
-        self._waiting = Connections(address, "0")  # for a lock one waits as long as it takes
+        self._waiting = Connections(address, "0")  # for a lock, or what is told, one waits as long as it takes
         self._unlocked: Unlocked | None = None
         self.shelf = PostgresShelf(self)
 
@@ -154,6 +157,8 @@ class PostgresStore:
             version, ssl, header, entries, shelved = self.ask(_facts)
         except PartnerAuthError as error:
             return {**facts, "key": key_told(self.key), "state": error.message}
+        if self._connections.pooled:
+            facts["pooler"] = "yes; sessions look at consents every minute, for nothing can be heard through it"
         facts |= {"postgresql": version, "tls": ssl, "key": key_told(self.key, header.key_kind if header else "")}
         if header is None:
             return {**facts, "state": "there is no store in this database yet"}
@@ -162,8 +167,20 @@ class PostgresStore:
 
     def lock(self, name: str) -> PostgresLock:
         """A new lock of that name; it holds off every other thread, process and machine that shares the database."""
-        whole = sha256(f"{self.id}\n{name}".encode("utf-8", "surrogatepass")).digest()
-        return PostgresLock(self._waiting, int.from_bytes(whole[:8], "big", signed=True))
+        return PostgresLock(self._waiting, _place(f"{self.id}\n{name}"))
+
+    def agenda(self, whose: str) -> PostgresAgenda:
+        """What is to be done, on a list that all replicas share."""
+        self.unlocked()
+        return PostgresAgenda(self._connections, self._waiting, whose)
+
+    def allowance(self, whose: str, in_all: int, for_a_name: int) -> PostgresAllowance:
+        """How much all replicas together may ask for in a minute."""
+        return PostgresAllowance(self._connections, whose, in_all, for_a_name)
+
+    def listen(self, told: Callable[[], None]) -> Callable[[], None]:
+        """Call `told` as `PostgresShelf.listen` does; gives what ends that."""
+        return PostgresListening(self._waiting, told).stop
 
     def rekey(self, source: KeySource | None, *, values: bool) -> None:
         """Go over to the key from `source` (None: the present one), in one transaction.
@@ -291,6 +308,10 @@ class PostgresShelf:
     def lock(self, key: str) -> PostgresLock:
         """A new lock for the flight of that key, among all replicas."""
         return self._store.lock(f"flight\n{key}")
+
+    def listen(self, told: Callable[[], None]) -> Callable[[], None]:
+        """Call `told`, in a thread, when an entry is gone or of another epoch, or may be since it was not heard."""
+        return self._store.listen(told)
 
 
 def _begin(connection: Connection, source: KeySource) -> None:

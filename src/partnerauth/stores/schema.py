@@ -31,9 +31,30 @@ ALTER TABLE partnerauth.entry ALTER COLUMN sealed SET STORAGE EXTERNAL;
 ALTER TABLE partnerauth.shelf ALTER COLUMN sealed SET STORAGE EXTERNAL;
 CREATE INDEX shelf_ends ON partnerauth.shelf (ends);
 """
-STEPS: tuple[LiteralString, ...] = (TABLES,)
+REPLICAS = """
+CREATE TABLE partnerauth.lease (key bytea PRIMARY KEY, made timestamptz NOT NULL DEFAULT now());
+CREATE INDEX lease_made ON partnerauth.lease (made);
+CREATE TABLE partnerauth.due (whose bytea, name text COLLATE "C", due timestamptz NOT NULL, ends timestamptz NOT NULL,
+    PRIMARY KEY (whose, name));
+CREATE INDEX due_next ON partnerauth.due (whose, ends, due, name);
+CREATE TABLE partnerauth.allowance (whose bytea PRIMARY KEY, closed_until timestamptz);
+CREATE TABLE partnerauth.spent (whose bytea NOT NULL, name text COLLATE "C" NOT NULL, at timestamptz NOT NULL);
+CREATE INDEX spent_in_all ON partnerauth.spent (whose, at);
+CREATE INDEX spent_for_a_name ON partnerauth.spent (whose, name, at);
+CREATE FUNCTION partnerauth.tell() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_notify('partnerauth', OLD.name); RETURN NULL; END $$;
+CREATE TRIGGER tell_replaced AFTER UPDATE ON partnerauth.entry FOR EACH ROW
+    WHEN (split_part(split_part(OLD.tags, '"epoch":"', 2), '"', 1)
+        <> split_part(split_part(NEW.tags, '"epoch":"', 2), '"', 1))
+    EXECUTE FUNCTION partnerauth.tell();
+CREATE TRIGGER tell_gone AFTER DELETE ON partnerauth.entry FOR EACH ROW
+    WHEN (position('"epoch":"' IN OLD.tags) > 0) EXECUTE FUNCTION partnerauth.tell();
+"""
+STEPS: tuple[LiteralString, ...] = (TABLES, REPLICAS)
 """What each step does. What is sealed cannot be compressed, and a row of 2 kB is kept whole and updated in its page, so
-that a write is one row's write. A step that was released is never changed; the next one is added behind it."""
+that a write is one row's write. Told is only that an entry with an epoch is gone or has another one: servers let
+transactions that tell something commit one after the other. A step that was released is never changed; the next one is
+added behind it."""
 
 
 def reached(connection: Connection) -> int:
@@ -41,7 +62,8 @@ def reached(connection: Connection) -> int:
     from psycopg.errors import InvalidSchemaName, UndefinedTable
 
     try:
-        row = connection.execute("SELECT coalesce(max(number), 0) FROM partnerauth.step").fetchone()
+        with connection.transaction():
+            row = connection.execute("SELECT coalesce(max(number), 0) FROM partnerauth.step").fetchone()
     except (InvalidSchemaName, UndefinedTable):
         return 0
     number = int(row[0]) if row else 0

@@ -6,7 +6,7 @@ A store is one plain synchronous object that any thread may use; a flow calls it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -53,6 +53,15 @@ class Lock(Protocol):
         ...
 
 
+@runtime_checkable
+class Lease(Lock, Protocol):
+    """A lock that a server keeps, and may lose."""
+
+    def held(self) -> bool:
+        """Whether it is still ours."""
+        ...
+
+
 class Shelf(Protocol):
     """Access tokens between runs, under the key of their flight: sealed, and losable without harm."""
 
@@ -70,6 +79,18 @@ class Shelf(Protocol):
 
     def lock(self, key: str) -> Lock:
         """A new lock for the flight of that key: one process of this machine at a time asks for the token."""
+        ...
+
+
+@runtime_checkable
+class TellingShelf(Shelf, Protocol):
+    """A shelf beside entries that other replicas change, where that can be heard."""
+
+    def listen(self, told: Callable[[], None]) -> Callable[[], None]:
+        """Call `told`, in a thread, when an entry is gone or of another epoch, or may be since it was not heard.
+
+        Gives what ends that, and does nothing in a forked child.
+        """
         ...
 
 
@@ -182,6 +203,77 @@ class OrderingStore(SecretStore, Protocol):
 
     def mend(self, name: str) -> None:
         """Write the version that counts again, where another one lies on top. Raises `StoreFailed`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something to be done that is `due`, and of no use any more once it `ends`. The name is no secret."""
+
+    name: str
+    due: datetime
+    ends: datetime
+
+
+class Turn(Protocol):
+    """An item that is ours until one of these is called, or this process ends."""
+
+    @property
+    def name(self) -> str:
+        """Which one it is."""
+        ...
+
+    def done(self) -> None:
+        """There is nothing left to do."""
+        ...
+
+    def leave(self) -> None:
+        """Leave it to others."""
+        ...
+
+
+class Agenda(Protocol):
+    """What is to be done, on a list that all replicas share: each item is taken by one of them."""
+
+    def add(self, items: Sequence[Item]) -> None:
+        """Put these there, but for those that are there already. Raises `StoreFailed`."""
+        ...
+
+    def take(self) -> Turn | None:
+        """The most urgent item that nobody is at; None where there is none. Raises `StoreFailed`."""
+        ...
+
+
+class Allowance(Protocol):
+    """How much may be asked for in a minute: in all, and for each name."""
+
+    def reserve(self, name: str) -> float:
+        """Take a place; returns in how many seconds it begins. Raises `StoreFailed`."""
+        ...
+
+    def closed(self) -> float:
+        """In how many seconds there is a place for anybody; none is taken. Raises `StoreFailed`."""
+        ...
+
+    def charge(self, name: str) -> None:
+        """Note a question more than was reserved for."""
+        ...
+
+    def close(self, seconds: float) -> None:
+        """Give no place for so long: the service asked for a pause."""
+        ...
+
+
+@runtime_checkable
+class SharingStore(Protocol):
+    """A store whose replicas share work, and what it costs."""
+
+    def agenda(self, whose: str) -> Agenda:
+        """The list of that name."""
+        ...
+
+    def allowance(self, whose: str, in_all: int, for_a_name: int) -> Allowance:
+        """The allowance of that name."""
         ...
 
 
