@@ -214,14 +214,17 @@ def _renewed(settings: Settings, dues: list[Due], *, due: bool) -> list[tuple[Co
     read = {one.consent.tenant: one.consent for one in dues}
 
     def wanted(consent: Consent) -> bool:
-        before = read[consent.tenant]
+        before = read.get(consent.tenant, consent)
         if due and consent.state is not State.LOST:
             return plan.due(consent, settings.clock.now()).now(settings.clock.now())
         return (consent.epoch, consent.generation) == (before.epoch, before.generation)
 
     sweep = sweep_of(settings, settings.clock.sleep)
-    results = {result.consent.tenant: result for result in sweep.over(dues, wanted)}
-    return [(results[tenant].consent, *_outcome(results[tenant])) for tenant in read]
+    shared = [one for one in dues if due and one.at is not None]
+    alone = [one for one in dues if not due or one.at is None]
+    found = [*sweep.shared(shared, wanted), *sweep.over(alone, wanted)]
+    results = {result.consent.tenant: result for result in found}
+    return [(results[tenant].consent, *_outcome(results[tenant])) for tenant in read | results]
 
 
 def _outcome(result: Result) -> tuple[str, int]:

@@ -17,7 +17,8 @@ from partnerauth.consent.plan import Plan
 from partnerauth.errors import Misconfigured, PartnerAuthError
 from partnerauth.hidden import Hidden
 from partnerauth.oauth.credential_end import last_end
-from partnerauth.watch.budget import IN_ALL, Budget
+from partnerauth.stores.store import Allowance, SharingStore
+from partnerauth.watch.budget import FOR_A_TENANT, IN_ALL, Budget
 from partnerauth.watch.lookout import BEFORE_A_CREDENTIALS_END, BEFORE_AN_END, SILENCE, Lookout
 from partnerauth.watch.sweep import AT_ONCE, Stopped, Sweep
 
@@ -53,7 +54,10 @@ def sweep_of(settings: Settings, pause: Callable[[float], None], stopping: threa
 
     user = AppUser(settings.application, settings.book, dialect=settings.dialect, clock=settings.clock)
     apis = [settings.cloud.resource(api) for api in (Api.PARTNER_CENTER, Api.REFERRALS) if api in settings.cloud.apis]
-    budget = Budget(settings.clock.ticks, int(settings.number("renew_per_minute", IN_ALL, 1)))
+    in_all = int(settings.number("renew_per_minute", IN_ALL, 1))
+    budget: Allowance = Budget(settings.clock.ticks, in_all)
+    if isinstance(user.book.store, SharingStore):
+        budget = user.book.store.allowance(f"renewal\n{user.book.own}", in_all, FOR_A_TENANT)
     at_once = int(settings.number("renew_at_once", AT_ONCE, 1))
     return Sweep(user, apis, settings.session.send, budget, pause, at_once, stopping or threading.Event())
 

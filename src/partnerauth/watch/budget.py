@@ -1,4 +1,7 @@
-"""How many tokens may be asked for in a minute: of Entra ID in all, and of one tenant."""
+"""How many tokens may be asked for in a minute: of Entra ID in all, and of one tenant.
+
+What is counted here is what one process asks for; a store whose replicas share work counts for all of them.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from partnerauth.flow import Ask, Effect, Flow
+from partnerauth.stores.store import Allowance
 
 T = TypeVar("T")
 
@@ -39,6 +43,11 @@ class Budget:
                 self._tidy(now)
             return at - now
 
+    def closed(self) -> float:
+        """In how many seconds there is a place for anybody; none is taken."""
+        with self._lock:
+            return max(0.0, max(self._closed_until, _free(self._spent, self._in_all)) - self._ticks())
+
     def charge(self, tenant: str) -> None:
         """Note a question more than was reserved for."""
         with self._lock:
@@ -66,7 +75,7 @@ def _free(spent: deque[float], most: int) -> float:
     return spent[-most] + MINUTE if len(spent) >= most else 0.0
 
 
-def charged(flow: Flow[T], budget: Budget, tenant: str) -> Flow[T]:
+def charged(flow: Flow[T], budget: Allowance, tenant: str) -> Flow[T]:
     """The same flow; what it asks token endpoints beyond the one question that was reserved for is charged."""
     asked = 0
     answer: object = None

@@ -224,7 +224,7 @@ class Watch:
         dues = by_deadline(look.due for look in done.looks if look.due.now(look.now))
         if not dues:
             return
-        for result in self.sweep.over(dues, lambda consent: _due_now(self._look(consent))):
+        for result in self.sweep.shared(dues, lambda consent: _due_now(self._look(consent))):
             done.results.append(result)
             self.health.alive()
             if isinstance(result, Renewed):
