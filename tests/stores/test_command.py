@@ -511,7 +511,7 @@ def test_a_store_goes_over_to_a_key_of_a_vault_and_everything_goes_on(
 
         keys.rotate_key("store")
         assert [row["opens"] for row in shell.run("verify", "--json").value] == [True] * len(entries)
-        assert shell.run("rekey", "--new-key", key, "--json").value["key id"] != done.value["key id"]
+        assert shell.run("rekey", "--new-key", key, "--json").value["key_id"] != done.value["key_id"]
         desk.vault.keys["store"].versions[0].enabled = False
         left = shell.run("verify", "--store", str(shell.home / "moved.db"))
         assert (left.code, "KeyDisabled" in left.err, "hint: Enable" in left.err) == (7, True, True)

@@ -131,7 +131,7 @@ def test_other_tools_find_the_bare_value_and_who_wrote_it(store: OpenBaoStore, l
 @pytest.mark.parametrize("kept", [0, 1, 5])
 def test_what_was_written_over_is_gone_for_good(line: Line, make: Make, kept: int) -> None:
     """The greater number of versions counts: the engine's or the secret's."""
-    line.use(f"keeps-{kept}", max_versions=kept)
+    line.use(f"team/keeps-{kept}", max_versions=kept)
     store = make()
     store.check()
     first = store.write(NAME, OLD, TAGS, None)
@@ -457,7 +457,7 @@ def test_a_server_that_is_not_there(make: Make) -> None:
     assert caught.value.__context__ is None
 
 
-def test_a_standby_sees_our_own_writes_and_tells_when_nobody_leads(tmp_path: Path) -> None:
+def test_a_standby_is_as_good_as_the_active_server_and_tells_when_nobody_leads(tmp_path: Path) -> None:
     with with_standby() as (active, standby), Session(ca=str(active.ca)) as session:
         stores = []
         for server in (active, standby):
@@ -471,7 +471,11 @@ def test_a_standby_sees_our_own_writes_and_tells_when_nobody_leads(tmp_path: Pat
             value = Hidden(str(number))
             entry = there.write(NAME, value, {}, entry.version)
             assert there.read(NAME) == entry, "a standby answers from its own copy, which may be late"
-        assert here.read(NAME) == entry
+        for number in range(40):
+            before, entry = entry, here.write(NAME, Hidden(f"here {number}"), {}, entry.version)
+            with pytest.raises(StoreConflict):
+                there.write(NAME, NEW, {}, before.version)
+            assert there.read(NAME) == entry, "who has lost sees who won"
         active.crash()
 
         with pytest.raises(StoreFailed, match=r"answered (307|500)") as caught:
@@ -512,6 +516,7 @@ def test_what_else_may_answer_is_told_with_advice_and_without_secrets(
     ("text", "address"),
     [
         ("openbao:https://bao:8200/secret", Address("https://bao:8200", "secret")),
+        ("openbao:https://bao/team%2Fkv/a/", Address("https://bao", "team/kv", "a")),
         (
             "openbao:https://bao/kv/a/b?namespace=x%2Fy&ca=/etc/ca.pem",
             Address("https://bao", "kv", "a/b", "x/y", "/etc/ca.pem"),
@@ -527,6 +532,9 @@ def test_an_address_is_read(text: str, address: Address) -> None:
     [
         "openbao:http://bao:8200/secret",
         "openbao:https://bao:8200/",
+        "openbao:https://bao:8200/secret/../sys",
+        "openbao:https://bao:8200/secret/a//b",
+        "openbao:https://bao:8200/..%2Fsys/a",
         "openbao:https://token@bao:8200/secret",
         "openbao:https://bao/secret?token=x",
         "openbao:https://bao/secret#x",

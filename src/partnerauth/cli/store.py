@@ -182,6 +182,7 @@ def rekey(settings: Settings, new_key: str | None, new_passphrase_file: str | No
 
     \b
     partnerauth store rekey --new-key keyring
+    partnerauth store rekey --new-key vault:https://NAME.vault.azure.net/keys/KEY
     partnerauth store rekey --values
     """  # noqa: D301  # click reads it
     from partnerauth.stores.opening import key_source

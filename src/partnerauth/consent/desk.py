@@ -147,7 +147,7 @@ class Desk:
             "apis": [API_NAMES.get(api, api) for api in apis],
             "sign_in": urlsplit(self.authority.cloud.sign_in).netloc,
         }
-        return PAGES.page("start", facts, forms=self.authority.cloud.sign_in)
+        return PAGES.page("start", facts, forms=self.authority.cloud.origin)
 
     def _start(self, request: Request, fields: Mapping[str, str]) -> Flow[Response]:
         require_own(request, self.url)
@@ -254,7 +254,7 @@ class Desk:
 
     def _shown(self, outcome: Mapping[str, Any], headers: Headers = ()) -> Response:
         facts = {"mark": "", **outcome, "base": urlsplit(self.url).path, "closed": self.by_invitation}
-        shown = PAGES.page(outcome["page"], facts, status=outcome["status"], forms=self.authority.cloud.sign_in)
+        shown = PAGES.page(outcome["page"], facts, status=outcome["status"], forms=self.authority.cloud.origin)
         return replace(shown, headers=(*shown.headers, *headers))
 
     # --- who may

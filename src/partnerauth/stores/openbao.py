@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hmac import digest
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from partnerauth.errors import Misconfigured, PartnerAuthError, StoreConflict, StoreFailed, StoreUnwritable, Untrusted
 from partnerauth.hidden import Hidden
@@ -55,7 +55,10 @@ class Address:
         except ValueError:
             raise Misconfigured("the address of the OpenBao store is none", hint=FORM) from None
         mount, _, folder = parts.path.strip("/").partition("/")
-        if parts.scheme != "https" or not parts.hostname or not mount or "@" in parts.netloc or parts.fragment:
+        mount = unquote(mount).strip("/")
+        if not {".", "..", ""}.isdisjoint([*mount.split("/"), *(folder.split("/") if folder else [])]):
+            raise Misconfigured("the address of the OpenBao store names no mount and folder", hint=FORM)
+        if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc or parts.fragment:
             raise Misconfigured("the address of the OpenBao store is none, or not https", hint=FORM)
         if unknown := query.keys() - {"namespace", "ca"}:
             raise Misconfigured(
@@ -193,6 +196,7 @@ class OpenBaoStore:
     def _expect(self, name: str, expected: str | None) -> Found:
         found = self._find(name)
         if (found.entry.version if found.entry else None) != expected:
+            self._catch_up()
             raise conflict(name)
         return found
 
@@ -224,7 +228,11 @@ class OpenBaoStore:
             custom = WRITER | {tag: text for tag in SHOWN if (text := _shown(tags.get(tag, "")))}
             self._ask("POST", f"metadata/{self._folder}{name}", {"max_versions": 1, "custom_metadata": custom})
         data = {"value": value.reveal(), "tags": dict(tags)}
-        answer = self._ask("POST", f"data/{self._folder}{name}", {"options": {"cas": found.number}, "data": data})
+        try:
+            answer = self._ask("POST", f"data/{self._folder}{name}", {"options": {"cas": found.number}, "data": data})
+        except StoreConflict:
+            self._catch_up()
+            raise
         number, created = _within(answer, "version"), _within(answer, "created_time")
         if not isinstance(number, int) or not created:
             raise StoreFailed(f"{self.id} did not say what became of a write", hint=NO_SUCH_ENGINE)
@@ -246,6 +254,15 @@ class OpenBaoStore:
                 hint=NO_SUCH_ENGINE,
             ) from None
         return self._known
+
+    def _catch_up(self) -> None:
+        """See to it that the next read, of a standby too, sees what somebody else has written by now.
+
+        Only a write tells how far the active server is; this one says what is so already.
+        """
+        if self._index:
+            with suppress(StoreFailed):
+                self._ask("POST", f"metadata/{self._folder}{PROBE}", {"max_versions": 1})
 
     def _destroy(self, name: str, number: int, engine: Engine) -> None:
         """Take away for good what is left of the version of that number and of those before it."""
@@ -288,7 +305,7 @@ class OpenBaoStore:
         request = Request(method, url) if body is None else Request.json(method, url, body)
         response = self._send(request.having(*headers))
         self._reached = True
-        if method != "GET":
+        if method != "GET" or not self._index:
             self._index = response.header("X-Vault-Index") or self._index
         return response
 
