@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import time
@@ -14,7 +16,7 @@ from partnerauth.hidden import Hidden
 from partnerauth.stores.file import FileStore
 from partnerauth.stores.key import KeyFile
 from tests.canaries import Canary
-from tests.cli.shell import Shell
+from tests.cli.shell import SECONDS, Shell
 
 WORDS = [*COMMAND, "--api", "graph"]
 LATER = time() + 3600
@@ -50,6 +52,18 @@ def test_nothing_has_changed(answer: str, tmp_path: Path) -> None:
     FileStore(tmp_path / "store.db", KeyFile(tmp_path / "keys" / "key"), create=False).read("consent")
 
     assert recall(WORDS) == answer
+
+
+@pytest.mark.parametrize("redirection", ["> /dev/full", ">&-"])
+def test_what_cannot_be_printed_is_left_to_the_command(answer: str, redirection: str) -> None:
+    line = f'exec "$0" -m partnerauth "$@" {redirection}'
+
+    ended = subprocess.run(
+        ["sh", "-c", line, sys.executable, *WORDS], capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+
+    assert ended.returncode == 2, "which knows of no application here"
+    assert ended.stderr.startswith("error: client_id is not set")
 
 
 def test_it_lies_sealed_in_a_private_place(answer: str, tmp_path: Path) -> None:

@@ -50,6 +50,14 @@ def test_a_full_disk_is_no_fault_of_ours(shell: Shell, arguments: list[str]) -> 
     assert "could not be written (No space left on device)" in people.err
 
 
+def test_a_watch_goes_on_although_its_words_find_no_room(shell: Shell) -> None:
+    shell.consent()
+
+    outcome = redirected(shell, "> /dev/full", "watch", "--once", "--json")
+
+    assert (outcome.code, outcome.err) == (0, "")
+
+
 def test_streams_that_are_closed_are_stood_in_for(shell: Shell) -> None:
     assert redirected(shell, ">&-", "status").code == 0
     assert redirected(shell, "<&-", "inspect").code == 2
@@ -83,6 +91,11 @@ def test_usage_too_is_told_as_json(shell: Shell) -> None:
     assert outcome.failure["hint"] == "partnerauth status --help"
 
 
+def test_the_nearest_command_is_told(shell: Shell) -> None:
+    assert "Did you mean 'status'?" in shell.run("statsu").err
+    assert "Did you mean 'invite'?" in shell.run("consent", "invit").err
+
+
 def test_json_has_no_names_with_blanks(shell: Shell) -> None:
     assert not [name for name in shell.run("store", "explain", "--json").value if " " in name]
 
@@ -106,6 +119,15 @@ def test_ctrl_c_is_no_fault(shell: Shell, arguments: list[str]) -> None:
     assert "broken off" in err
 
 
+@pytest.mark.parametrize("arguments", [["--person", ADMIN_AGENT], ["--reach", "nowhere"]], ids=" ".join)
+def test_what_makes_no_sense_is_told_before_anybody_signs_in(shell: Shell, arguments: list[str]) -> None:
+    outcome = shell.browsing().run("consent", *arguments)
+
+    assert outcome.code == 2
+    assert "https://" not in outcome.err
+    assert shell.run("status", "--json").value == []
+
+
 def test_nobody_is_there_to_answer(shell: Shell) -> None:
     pasted = shell.run("consent", "--paste")
     shell.consent()
@@ -119,8 +141,10 @@ def test_nobody_is_there_to_answer(shell: Shell) -> None:
 def test_a_job_whose_store_is_another_one_is_told(shell: Shell) -> None:
     """Run by another account it has another home, and would renew nothing for ninety days."""
     due, programs = shell.run("renew", "--due"), shell.run("renew", "--due", "--json")
+    watched = shell.run("watch", "--once")
 
-    assert due.code == programs.code == 3
+    assert due.code == programs.code == watched.code == 3
+    assert "there is nothing to watch" in watched.err
     assert "store explain" in due.err
     assert programs.value == []
     assert programs.failure["error"] == "NoConsent"

@@ -122,7 +122,8 @@ def test_the_files_settings_are_used_in_their_order(shell: Shell) -> None:
     for name in ("tenant", "client_id"):
         shell.settings[name] = ""
     shell.config.mkdir(parents=True)
-    (shell.config / "partnerauth.toml").write_text(f'tenant = "{TENANT}"\nclient_id = "{WEB_APP}"\n')
+    own = f'tenant = "{TENANT}"\nclient_id = "{WEB_APP}"\n'
+    (shell.config / "partnerauth.toml").write_text(own, "utf-8-sig")  # as editors on Windows do
     assert shell.run(*TOKEN, tokens=True).code == 0
 
     (shell.here / "partnerauth.toml").write_text('tenant = "organizations"\n')

@@ -99,7 +99,7 @@ def vault(**secrets: str) -> MemoryStore:
 
 
 def found(store: MemoryStore, tenant: str = TENANT, secret: str = "") -> Hidden:
-    return run(held_in_vault(store, WEB_APP, tenant, secret), _nobody)
+    return run(held_in_vault(store, WEB_APP, CLOUD, tenant, secret), _nobody)
 
 
 def _nobody(request: Request) -> Response:
@@ -148,6 +148,20 @@ def test_a_consent_of_another_application_of_ours_is_seen_by_its_tags() -> None:
     store.forget(TENANT)
     store.write(TENANT, entry.value, entry.tags, None)
     assert found(store) == entry.value
+
+
+def test_a_consent_of_another_cloud_is_seen_by_its_tags() -> None:
+    """Its refresh token is not sent to the sign-in hosts of this one."""
+    partner = Partner()
+    partner.consent()
+    entry = partner.store.read(partner.book.name(TENANT))
+    assert entry is not None
+    store = MemoryStore()
+    store.write(TENANT, entry.value, {**entry.tags, "cloud": "china"}, None)
+
+    for secret in ("", TENANT):
+        with pytest.raises(Misconfigured, match="belongs to the cloud china"):
+            found(store, secret=secret)
 
 
 def test_what_was_taken_from_a_vault_is_judged_like_any_other() -> None:

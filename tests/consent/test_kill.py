@@ -29,7 +29,7 @@ from tests.needs import could_not_run
 from tests.stores.embedded import file_store
 
 ROOT = Path(__file__).resolve().parents[2]
-KILLS = {"file": 7600, "disk": 500, "openbao": 600, "postgres": 900, "keyvault": 400}
+KILLS = {"file": 7700, "disk": 500, "openbao": 500, "postgres": 900, "keyvault": 400}
 """How many processes are killed over each store; *disk*: a file on a disk of one megabyte, full or read-only."""
 SEEN = (
     "answers dropped after processing",

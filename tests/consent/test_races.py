@@ -7,7 +7,7 @@ import pytest
 from partnerauth.consent.consent import State
 from partnerauth.consent.user import AppUser
 from partnerauth.emulator.default import TENANT
-from partnerauth.errors import ConsentLost, NoConsent
+from partnerauth.errors import ConsentLost, InvalidGrant, NoConsent
 from partnerauth.messages import Request, Response
 from partnerauth.oauth.tokens import TokenSet
 from partnerauth.stores.memory import MemoryStore
@@ -33,6 +33,24 @@ def test_earlier_tokens_are_not_tried_on_when_a_new_consent_has_come_meanwhile()
     assert spent_tokens(partner) == [new.refresh_token.reveal()], "the tokens of the former epoch rest"
     assert partner.kept().epoch == new.epoch
     assert not {token.reveal() for token in all_of(partner.kept())} & set(old)
+
+
+def test_an_earlier_token_of_what_was_lost_meanwhile_is_not_tried() -> None:
+    partner = Partner()
+    partner.consent()
+    for _ in range(3):
+        partner.token()
+    damaged(partner, 70000, 4)
+    process = Process(partner.user.token(PARTNER_CENTER), partner.send)
+    process.until("mark", 2)  # the stored one was refused, and an earlier one is about to be tried
+    with pytest.raises(InvalidGrant):
+        partner.run(elsewhere(partner).token(PARTNER_CENTER))
+    partner.asked.clear()
+
+    with pytest.raises(ConsentLost):
+        process.finish()
+
+    assert partner.asked == []
 
 
 def test_what_was_lost_while_an_intent_was_written_is_not_tried() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -13,6 +13,7 @@ from partnerauth.emulator.default import TENANT, WEB_APP, contoso
 from partnerauth.emulator.keys import WORLD, signing_keys
 from partnerauth.emulator.vaults import pairs
 from partnerauth.emulator.world import KeyVersion, VaultKey, World
+from partnerauth.flow import Send
 from partnerauth.messages import Headers, Request, Response
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -84,3 +85,20 @@ def a_key(now: datetime) -> VaultKey:
 def signed(facts: Mapping[str, Any]) -> str:
     """A token with these claims."""
     return signing_keys().sign(facts)
+
+
+class Service(Protocol):
+    """One service of the emulator."""
+
+    def answer(self, arrival: Arrival) -> Response: ...
+
+
+def carrier(service: Service) -> Send:
+    """Carries requests to it."""
+
+    def carry(request: Request) -> Response:
+        arrival = Arrival.at(request)
+        assert arrival is not None
+        return service.answer(arrival)
+
+    return carry

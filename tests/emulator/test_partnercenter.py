@@ -1,6 +1,5 @@
 """Partner Center decides as its reference says (its sections are named beside the tests)."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,15 +11,15 @@ from partnerauth.apis import reference
 from partnerauth.apis.partnercenter import consents, customers, mfa, profiles, users
 from partnerauth.apis.perform import pages, perform
 from partnerauth.cloud import Api, emulated
-from partnerauth.emulator.address import PARTNER_CENTER, Arrival
+from partnerauth.emulator.address import PARTNER_CENTER
 from partnerauth.emulator.default import ADMIN_AGENT, APPLICATION_IDS, JOHN, WEB_APP
 from partnerauth.emulator.partnercenter import PartnerCenter
 from partnerauth.emulator.world import Customer, CustomerUser, Role, World
 from partnerauth.errors import Forbidden, MfaMissing, NotFound
-from partnerauth.flow import Flow, run
+from partnerauth.flow import Flow, Send, run
 from partnerauth.hidden import Hidden
-from partnerauth.messages import Headers, Request, Response
-from tests.emulator.callers import NOON, ORIGIN, Caller, a_world, claims, signed
+from partnerauth.messages import Headers, Response
+from tests.emulator.callers import NOON, ORIGIN, Caller, a_world, carrier, claims, signed
 
 AUDIENCE = "https://api.partnercenter.microsoft.com"
 FABRIKAM = "c0570000-0000-4000-8000-000000000001"
@@ -429,15 +428,8 @@ def asked(world: World, call: Any) -> Any:
     return run(perform(call, RESOURCE, lambda: bearing(agent(world))), send(world))
 
 
-def send(world: World) -> Callable[[Request], Response]:
-    service = PartnerCenter(world)
-
-    def carry(request: Request) -> Response:
-        arrival = Arrival.at(request)
-        assert arrival is not None
-        return service.answer(arrival)
-
-    return carry
+def send(world: World) -> Send:
+    return carrier(PartnerCenter(world))
 
 
 class TestTheClient:

@@ -1,6 +1,5 @@
 """Referrals are seen and changed as their reference says (its sections are named beside the tests)."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,15 +13,14 @@ from partnerauth.apis.patch import Change
 from partnerauth.apis.perform import pages, perform
 from partnerauth.cloud import Api, emulated
 from partnerauth.emulator import address
-from partnerauth.emulator.address import Arrival
 from partnerauth.emulator.default import ADMIN_AGENT, APPLICATION_IDS, JOHN, REFERRALS_USER
 from partnerauth.emulator.referrals import Referrals
 from partnerauth.emulator.world import Role, World
 from partnerauth.errors import Conflicting, NotFound
-from partnerauth.flow import Flow, run
+from partnerauth.flow import Flow, Send, run
 from partnerauth.hidden import Hidden
-from partnerauth.messages import Request, Response
-from tests.emulator.callers import NOON, ORIGIN, Caller, a_world, claims, signed
+from partnerauth.messages import Response
+from tests.emulator.callers import NOON, ORIGIN, Caller, a_world, carrier, claims, signed
 
 AUDIENCE = "https://api.partner.microsoft.com"
 PATH = "/v1.0/engagements/referrals"
@@ -400,15 +398,8 @@ def bearing(world: World, upn: str = JOHN) -> Flow[Hidden]:
     return Hidden(signed(claims(world, AUDIENCE, upn)))
 
 
-def send(world: World) -> Callable[[Request], Response]:
-    service = Referrals(world)
-
-    def carry(request: Request) -> Response:
-        arrival = Arrival.at(request)
-        assert arrival is not None
-        return service.answer(arrival)
-
-    return carry
+def send(world: World) -> Send:
+    return carrier(Referrals(world))
 
 
 class TestTheClient:

@@ -67,17 +67,6 @@ KEY = {
         "tags": TAGS,
     },
 }
-KEY_LIST = {
-    "type": "object",
-    "required": ["value", "nextLink"],
-    "properties": {
-        "value": {
-            "type": "array",
-            "items": {"type": "object", "required": ["kid", "attributes"], "properties": {"kid": TEXT, "key": False}},
-        },
-        "nextLink": {"type": ["string", "null"]},
-    },
-}
 ALGORITHM = {"enum": ["RSA-OAEP-256", "RSA-OAEP", "RSA1_5", "RS256", "ES256", "A256KW"]}
 USE = {"type": "object", "required": ["alg", "value"], "properties": {"alg": ALGORITHM, "value": TEXT}}
 USED = {"type": "object", "required": ["kid", "value"], "properties": {"kid": TEXT, "value": TEXT}}
@@ -135,21 +124,17 @@ DOCUMENT = {
             "delete": operation(None, None, "name"),
         },
         "/deletedsecrets/{name}/recover": {"post": operation(BUNDLE, None, "name")},
-        "/keys": {"get": operation(KEY_LIST)},
         "/keys/{name}": {
             "put": operation(KEY, IMPORT, "name"),
             "get": operation(KEY, None, "name"),
             "patch": operation(KEY, {"type": "object", "properties": KEY_CHANGES}, "name"),
-            "delete": operation(KEY, None, "name"),
         },
         "/keys/{name}/create": {"post": operation(KEY, CREATE, "name")},
-        "/keys/{name}/rotate": {"post": operation(KEY, None, "name")},
         **{
             f"/keys/{{name}}/{{version}}/{use}": {"post": operation(USED, USE, "name", "version")}
-            for use in ("wrapkey", "unwrapkey", "sign")
+            for use in ("wrapkey", "sign")
         },
         "/keys/{name}/{version}/verify": {"post": operation(VERIFIED, VERIFY, "name", "version")},
-        "/deletedkeys/{name}": {"get": operation(KEY, None, "name")},
     },
 }
 

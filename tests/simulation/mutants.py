@@ -22,6 +22,7 @@ from partnerauth.oauth.codes import Mark
 from partnerauth.oauth.evidence import Evidence, Mfa, read_access_token
 from partnerauth.oauth.refusals import mark_of
 from partnerauth.oauth.tokens import TokenSet
+from partnerauth.stores.store import Entry
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,10 @@ def _any_refusal_is_a_reason(error: PartnerAuthError) -> Mark:
     return Mark.SPENT if mark_of(error) is Mark.LOST else mark_of(error)
 
 
+def _usual_for_all(self: ConsentBook, tenant: str) -> Flow[tuple[str, Entry | None]]:
+    return self.name(tenant), (yield from work("read", lambda: self.store.read(self.name(tenant))))
+
+
 def _uncleared(self: FirstConsent, pending: Any) -> Flow[None]:
     return
     yield
@@ -159,5 +164,6 @@ MUTANTS = [
     Mutant("earlier tokens are tried after a revocation", user, "mark_of", _any_refusal_is_a_reason, ("7", "8")),
     Mutant("a slot is never cleared", FirstConsent, "_clear", _uncleared, ("2",)),
     Mutant("what is set aside keeps its earlier tokens", Consent, "alone", lambda consent: consent, ("7",)),
+    Mutant("all applications have one name", ConsentBook, "place", _usual_for_all, ("4", "end")),
     Mutant("an epoch does not follow its former", book, "behind", lambda epoch, former: epoch, ("6",)),
 ]

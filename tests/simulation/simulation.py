@@ -351,7 +351,9 @@ class Simulation:
             return False
         entry = self.entry(record.who.tenant)
         there = Consent.read(entry) if entry is not None else None
-        return there is None or there.person == record.who.person or pending.replacing
+        if there is None or there.person == record.who.person:
+            return True
+        return pending.replacing and there.consented_at <= pending.begun_at
 
     def _last(self, process: Process, tenant: str) -> None:
         if not self.kind.conditional:

@@ -511,10 +511,22 @@ def test_a_store_goes_over_to_a_key_of_a_vault_and_everything_goes_on(
 
         keys.rotate_key("store")
         assert [row["opens"] for row in shell.run("verify", "--json").value] == [True] * len(entries)
-        assert shell.run("rekey", "--new-key", key, "--json").value["key id"] != done.value["key id"]
+        assert shell.run("rekey", "--new-key", key, "--json").value["key_id"] != done.value["key_id"]
         desk.vault.keys["store"].versions[0].enabled = False
         left = shell.run("verify", "--store", str(shell.home / "moved.db"))
         assert (left.code, "KeyDisabled" in left.err, "hint: Enable" in left.err) == (7, True, True)
+
+
+def test_a_vault_that_the_store_itself_lets_in_is_no_place_for_its_key(
+    shell: Shell, store: FileStore, token: Hidden
+) -> None:
+    """Nobody could open the one without the other."""
+    fill(store, token, 1)
+    shell.variables = {"PARTNERAUTH_CLIENT_ID": WEB_APP, "PARTNERAUTH_CLIENT_SECRET_FILE": "store"}
+
+    outcome = shell.run("rekey", "--new-key", "vault:https://contoso.vault.azure.net/keys/store")
+
+    assert (outcome.code, "lies in this store" in outcome.err) == (2, True)
 
 
 @pytest.mark.parametrize(

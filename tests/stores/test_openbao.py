@@ -131,7 +131,7 @@ def test_other_tools_find_the_bare_value_and_who_wrote_it(store: OpenBaoStore, l
 @pytest.mark.parametrize("kept", [0, 1, 5])
 def test_what_was_written_over_is_gone_for_good(line: Line, make: Make, kept: int) -> None:
     """The greater number of versions counts: the engine's or the secret's."""
-    line.use(f"keeps-{kept}", max_versions=kept)
+    line.use(f"team/keeps-{kept}", max_versions=kept)
     store = make()
     store.check()
     first = store.write(NAME, OLD, TAGS, None)
@@ -319,6 +319,22 @@ def test_an_agent_keeps_the_token_of_an_approle_in_a_file(line: Line, tmp_path: 
             kept.store.check()
 
 
+def test_a_token_that_is_away_for_a_moment_is_a_store_that_fails(line: Line, tmp_path: Path) -> None:
+    """A redemption that is under way tries again for a while, where the store fails."""
+    path = tmp_path / "token"
+    path.write_text(token := line.server.token(line.policy(), namespace=TEAM))
+    store = settings(line, tmp_path, PARTNERAUTH_STORE_TOKEN_FILE=str(path)).store
+    first = store.write(NAME, OLD, TAGS, None)
+
+    for break_it in (path.unlink, lambda: path.write_text("")):
+        break_it()
+        with pytest.raises(StoreFailed, match=r"cannot be asked: .*store_token_file"):
+            store.write(NAME, NEW, TAGS, first.version)
+        path.write_text(token)
+
+    assert store.write(NAME, NEW, TAGS, first.version).value == NEW
+
+
 def test_a_store_without_its_authority_or_its_token_is_named(line: Line, tmp_path: Path) -> None:
     token = line.server.token(line.policy(), namespace=TEAM)
     store = settings(line, tmp_path, PARTNERAUTH_STORE_TOKEN=token).store
@@ -326,10 +342,16 @@ def test_a_store_without_its_authority_or_its_token_is_named(line: Line, tmp_pat
     assert store.read(NAME) == written
 
     strange = f"openbao:{line.server.url}/{MOUNT}/{line.folder}?namespace={TEAM}"
-    with pytest.raises(StoreFailed, match="did not answer"):
+    with pytest.raises(StoreFailed, match="did not answer") as caught:
         settings(line, tmp_path, PARTNERAUTH_STORE_TOKEN=token, PARTNERAUTH_STORE=strange).store.read(NAME)
+    assert "?ca=" in caught.value.hint
+    nowhere = f"{strange}&ca=/nowhere.pem"
+    with pytest.raises(Misconfigured, match="CA file"):
+        settings(line, tmp_path, PARTNERAUTH_STORE_TOKEN=token, PARTNERAUTH_STORE=nowhere).store.read(NAME)
     with pytest.raises(Misconfigured, match="no token"):
         settings(line, tmp_path).store.read(NAME)
+    with pytest.raises(Misconfigured, match="token for OpenBao is none"):
+        settings(line, tmp_path, PARTNERAUTH_STORE_TOKEN="s.one\ns.two").store.read(NAME)
 
 
 # --- the engine
@@ -341,7 +363,8 @@ def test_an_engine_of_version_1_is_refused_before_anything_is_written(line: Line
     anything = 'path "one/*" { capabilities = ["create", "read", "update", "delete", "list"] }'
     store = make(token=line.server.token(anything, namespace=TEAM))
 
-    for do in (store.check, lambda: store.write(NAME, OLD, TAGS, None)):
+    doing: list[Callable[[], object]] = [store.check, store.list, lambda: store.write(NAME, OLD, TAGS, None)]
+    for do in doing:
         with pytest.raises(StoreFailed, match="no KV engine of version 2") as caught:
             do()
         assert "secrets list" in caught.value.hint
@@ -434,7 +457,7 @@ def test_a_server_that_is_not_there(make: Make) -> None:
     assert caught.value.__context__ is None
 
 
-def test_a_standby_sees_our_own_writes_and_tells_when_nobody_leads(tmp_path: Path) -> None:
+def test_a_standby_is_as_good_as_the_active_server_and_tells_when_nobody_leads(tmp_path: Path) -> None:
     with with_standby() as (active, standby), Session(ca=str(active.ca)) as session:
         stores = []
         for server in (active, standby):
@@ -448,7 +471,11 @@ def test_a_standby_sees_our_own_writes_and_tells_when_nobody_leads(tmp_path: Pat
             value = Hidden(str(number))
             entry = there.write(NAME, value, {}, entry.version)
             assert there.read(NAME) == entry, "a standby answers from its own copy, which may be late"
-        assert here.read(NAME) == entry
+        for number in range(40):
+            before, entry = entry, here.write(NAME, Hidden(f"here {number}"), {}, entry.version)
+            with pytest.raises(StoreConflict):
+                there.write(NAME, NEW, {}, before.version)
+            assert there.read(NAME) == entry, "who has lost sees who won"
         active.crash()
 
         with pytest.raises(StoreFailed, match=r"answered (307|500)") as caught:
@@ -489,6 +516,7 @@ def test_what_else_may_answer_is_told_with_advice_and_without_secrets(
     ("text", "address"),
     [
         ("openbao:https://bao:8200/secret", Address("https://bao:8200", "secret")),
+        ("openbao:https://bao/team%2Fkv/a/", Address("https://bao", "team/kv", "a")),
         (
             "openbao:https://bao/kv/a/b?namespace=x%2Fy&ca=/etc/ca.pem",
             Address("https://bao", "kv", "a/b", "x/y", "/etc/ca.pem"),
@@ -504,6 +532,9 @@ def test_an_address_is_read(text: str, address: Address) -> None:
     [
         "openbao:http://bao:8200/secret",
         "openbao:https://bao:8200/",
+        "openbao:https://bao:8200/secret/../sys",
+        "openbao:https://bao:8200/secret/a//b",
+        "openbao:https://bao:8200/..%2Fsys/a",
         "openbao:https://token@bao:8200/secret",
         "openbao:https://bao/secret?token=x",
         "openbao:https://bao/secret#x",

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from azure.keyvault.secrets import SecretClient
+from hypothesis import given
+from hypothesis import strategies as st
 
 from partnerauth.errors import Misconfigured, StoreCorrupt, StoreFailed, StoreKeyWrong, StoreUnwritable
 from partnerauth.hidden import Hidden
@@ -260,6 +262,23 @@ def test_a_setting_names_a_source(tmp_path: Path, setting: str, kind: str) -> No
 def test_a_setting_that_names_none_is_refused(tmp_path: Path, setting: str, secrets: dict[str, str]) -> None:
     with pytest.raises(Misconfigured):
         key_source(setting, means(tmp_path, secrets))
+
+
+@given(st.text() | st.lists(st.sampled_from(["keys", "secrets", "a-1", "", "é", "a.b"])).map("/".join))
+def test_whatever_a_setting_says_of_a_vault_it_is_a_place_there_or_refused(text: str) -> None:
+    setting = f"vault:https://contoso.vault.azure.net/{text}"
+    try:
+        source = key_source(setting, means(Path("nowhere")))
+    except Misconfigured:
+        return
+    address, _, name = source.where.rpartition("/")
+    assert name.replace("-", "0").isalnum()
+    assert name.isascii()
+    assert address.endswith("/keys" if source.kind == "vault-key" else "/secrets")
+    assert source.where in {
+        setting.removeprefix("vault:"),
+        f"{setting.removeprefix('vault:').rpartition('/')[0]}/secrets/{name}",
+    }
 
 
 def test_only_the_kind_in_the_header_is_tried(tmp_path: Path, store_path: Path) -> None:

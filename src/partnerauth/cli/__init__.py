@@ -10,19 +10,17 @@ def main() -> None:
     from partnerauth.cli.again import recall
 
     printed = recall(sys.argv[1:])
-    if printed is None:
+    if printed is None or not _print(printed):
         from partnerauth.cli.command import command
 
         command(prog_name="partnerauth")
-    else:
-        _print(printed)
 
 
-def _print(text: str) -> None:
+def _print(text: str) -> bool:
+    """Whether it could be printed; if not, the command itself has words for that."""
     try:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
-    except BrokenPipeError:
-        from partnerauth.cli.output import nobody_listens
-
-        nobody_listens()
+    except (OSError, AttributeError):  # a full disk, nobody who reads, no standard output at all
+        return False
+    return True

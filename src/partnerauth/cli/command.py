@@ -48,6 +48,8 @@ class Root(Group):
             code = output.broken_off(end)
         except Exception as fault:  # noqa: BLE001  # its text may hold anything
             code = output.crashed(fault)
+        finally:
+            output.let_go()
         raise SystemExit(code)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:

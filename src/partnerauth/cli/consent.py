@@ -65,6 +65,12 @@ def consent(settings: Settings, **given: Any) -> None:
     if context.invoked_subcommand is not None:
         _require_no_options(context)
         return
+    from partnerauth.cloud import GUID
+
+    if given["person"] and not GUID.fullmatch(given["person"]):
+        hint = "Give the object id of the account, a GUID; --login-hint takes a user name."
+        raise Misconfigured("--person is no object id", hint=hint)
+    _ = settings.reach  # what it names wrongly is told before anybody signs in
     kept = obtain(
         settings,
         way=_way(given),
@@ -265,7 +271,7 @@ def _import(
     if file.startswith("https://"):
         vault, secret = settings.stores.other_vault(file)
         tenant = facts["expected_tenant"]
-        token = settings.session.run(held_in_vault(vault, settings.application.id, tenant, secret))
+        token = settings.session.run(held_in_vault(vault, settings.application.id, settings.cloud, tenant, secret))
     else:
         token = read_held(text_of(file), settings.application.id, settings.cloud)
     return settings.session.run(first.held(token, _expected(settings, facts), settings.dialect))

@@ -8,7 +8,7 @@ import click
 
 from partnerauth.cli import again
 from partnerauth.cli.options import as_json, with_settings
-from partnerauth.errors import ConsentLost, Misconfigured, NoConsent, Unreachable
+from partnerauth.errors import ConsentLost, Misconfigured, NoConsent, StoreCorrupt, Unreachable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,7 +33,7 @@ def status(settings: Settings, json_: bool, calendar: bool, plot: bool) -> None:
 
     if json_ + calendar + plot > 1:
         raise Misconfigured("--json, --calendar and --plot exclude each other")
-    consents = _chosen(settings)
+    consents, damaged = _chosen(settings)
     now = settings.clock.now()
     if calendar or plot:
         _drawn(settings, consents, now, plot=plot)
@@ -46,6 +46,7 @@ def status(settings: Settings, json_: bool, calendar: bool, plot: bool) -> None:
     else:
         heads = ("user", "tenant", "MFA", "age", "days left", "last renewal (UTC)", "state")
         table(heads, (_row(fact) for fact in rows))
+    _require_none(damaged)
 
 
 @click.command(short_help="Renew consents before their ninety days run out.")
@@ -72,7 +73,7 @@ def renew(settings: Settings, everything: bool, due: bool, dry_run: bool, json_:
     now = settings.clock.now()
     if not dry_run:
         _finish(settings)
-    consents = _chosen(settings)
+    consents, damaged = _chosen(settings)
     dues = _due(settings, consents, now, everything=not due)
     if dry_run:
         told = [(one.consent, *_foreseen(one, now)) for one in dues]
@@ -86,11 +87,9 @@ def renew(settings: Settings, everything: bool, due: bool, dry_run: bool, json_:
         table(("user", "tenant", "obtained", "result"), rows)
     elif consents:
         click.echo("Nothing is due.")
-    if not consents:  # a job of another account, or with another store, would never find out
-        raise NoConsent(
-            "there is nothing to renew: no consent of this application is kept here",
-            hint="Look whether it is the right store (`partnerauth store explain`), or run `partnerauth consent`.",
-        )
+    _require_none(damaged)
+    if not consents:
+        raise nothing_kept("renew")
     raise SystemExit(worst([code for *_, code in told]))
 
 
@@ -105,6 +104,14 @@ def forget(settings: Settings, yes: bool) -> None:
     settings.session.run(settings.book.forget(consent.tenant))
     again.forget()
     click.echo(f"forgotten: {consent.username} for {consent.tenant}")
+
+
+def nothing_kept(what: str) -> NoConsent:
+    """The failure of a job that has nothing to do: of another account, or with another store, none would find out."""
+    return NoConsent(
+        f"there is nothing to {what}: no consent of this application is kept here",
+        hint="Look whether it is the right store (`partnerauth store explain`), or run `partnerauth consent`.",
+    )
 
 
 def _confirm(question: str) -> None:
@@ -156,13 +163,22 @@ def _finish(settings: Settings) -> None:
             click.echo(f"A sign-in that was left unfinished is not kept: {outcome.message}", err=True)
 
 
-def _chosen(settings: Settings) -> list[Consent]:
+def _chosen(settings: Settings) -> tuple[list[Consent], list[StoreCorrupt]]:
+    """Those of the tenant on the command line, else all; and the damages in the store, which others do not suffer."""
     if settings.origins.get("tenant") == "the command line":
         try:
-            return [settings.session.run(settings.book.find(settings.get("tenant")))]
+            return [settings.session.run(settings.book.find(settings.get("tenant")))], []
         except NoConsent:
-            return []
-    return settings.session.run(settings.book.consents())
+            return [], []
+    return settings.session.run(settings.book.sound())
+
+
+def _require_none(damaged: list[StoreCorrupt]) -> None:
+    if damaged:
+        raise StoreCorrupt(
+            f"{len(damaged)} of the store's entries are damaged, and left out: {damaged[0].message}",
+            hint="`partnerauth store verify` says which; restore them, or consent again for those tenants.",
+        )
 
 
 def _row(fact: dict[str, Any]) -> tuple[str, ...]:

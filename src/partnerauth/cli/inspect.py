@@ -102,6 +102,8 @@ def explain(code: str, json_: bool) -> None:
 
 def text_of(file: str) -> str:
     """The text of a file, or of standard input for `-`. Raises `Misconfigured`."""
+    from partnerauth.onboarding.holding import decoded
+
     try:
         if file == "-":
             content = sys.stdin.buffer.read(MOST_BYTES + 1)
@@ -110,7 +112,7 @@ def text_of(file: str) -> str:
                 content = opened.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise Misconfigured("this is too long to be a token")
-        return content.decode("utf-8")
+        return decoded(content)
     except OSError as error:
         # The name is not repeated: somebody may have given the token itself as the argument.
         raise Misconfigured(

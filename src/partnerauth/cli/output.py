@@ -88,6 +88,14 @@ def nobody_listens(*streams: TextIO) -> None:
             os.dup2(nowhere, stream.fileno())
 
 
+def let_go() -> None:
+    """At the end: what still waits to be printed and cannot be is no concern of the interpreter's."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        nobody_listens(sys.stdout)
+
+
 def open_streams() -> None:
     """Stand in for standard streams that were closed: what is opened next would else be taken for one of them."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
@@ -145,7 +153,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "
         drawn.add_row(*map(Text, row))
     with console.capture() as captured:
         console.print(drawn)
-    click.echo("\n".join(line.rstrip() for line in captured.get().strip("\n").split("\n")))
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n"))
 
 
 def listed(facts: Iterable[tuple[str, object]]) -> str:

@@ -182,6 +182,7 @@ def rekey(settings: Settings, new_key: str | None, new_passphrase_file: str | No
 
     \b
     partnerauth store rekey --new-key keyring
+    partnerauth store rekey --new-key vault:https://NAME.vault.azure.net/keys/KEY
     partnerauth store rekey --values
     """  # noqa: D301  # click reads it
     from partnerauth.stores.opening import key_source
@@ -195,6 +196,11 @@ def rekey(settings: Settings, new_key: str | None, new_passphrase_file: str | No
             hint="Only a file and PostgreSQL are sealed by us; a vault seals itself.",
         )
     source = key_source(new_key, _means(settings, new_passphrase_file)) if new_key else None
+    if new_key and new_key.startswith("vault:") and settings.credentials.in_store:
+        raise Misconfigured(
+            "the application's credential lies in this store, and the vault asks for it before the store opens",
+            hint="Put the credential elsewhere first: a file, or another store.",
+        )
     settings.store.rekey(source, values=values)
     facts = settings.store.explain()
     told = {"key": facts["key"], "key id": facts["key id"], "generation": facts["generation"]}

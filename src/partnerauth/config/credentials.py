@@ -64,6 +64,13 @@ class Credentials:
             )
         return StorePlace(self._settings.store, self.notebook.name(kind))
 
+    @property
+    def in_store(self) -> bool:
+        """Whether one of them lies in the secret store."""
+        from partnerauth.stores.place import StorePlace
+
+        return any(isinstance(holding.place, StorePlace) for holding in self.holdings)
+
     def passphrase(self) -> Hidden | None:
         """The passphrase of the certificate, if one is set. Raises `Misconfigured`."""
         return self._settings.secret("certificate_passphrase")

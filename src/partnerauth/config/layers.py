@@ -32,7 +32,7 @@ def layers(
 
 def _file(path: Path, *, trusted: bool) -> dict[str, str]:
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")  # as editors on Windows write it
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:

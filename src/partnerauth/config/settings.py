@@ -81,7 +81,7 @@ class Settings(Values):
             )
         from partnerauth.config.world_clock import world_clock
 
-        return world_clock(self.cloud.sign_in, self.get("ca"))
+        return world_clock(self.cloud.origin, self.get("ca"))
 
     @cached_property
     def session(self) -> Session:

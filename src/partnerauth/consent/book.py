@@ -15,11 +15,11 @@ from functools import partial
 
 from partnerauth.cloud import GUID, Cloud
 from partnerauth.consent.consent import Consent, Former, State, behind, client_of
-from partnerauth.errors import MfaMissing, Misconfigured, NoConsent, StoreConflict, WrongPerson
+from partnerauth.errors import MfaMissing, Misconfigured, NoConsent, StoreConflict, StoreCorrupt, WrongPerson
 from partnerauth.flow import Flow, work
 from partnerauth.hidden import Hidden
 from partnerauth.oauth.evidence import Mfa
-from partnerauth.stores.store import Entry, Lock, OrderingStore, SecretStore, Shelf
+from partnerauth.stores.store import Entry, Lock, OrderingStore, SealingStore, SecretStore, Shelf
 
 log = logging.getLogger("partnerauth.consent")
 
@@ -81,9 +81,11 @@ class ConsentBook:
             if entry is None:
                 raise NoConsent(f"nobody has consented for the tenant {tenant} and this application yet")
             return self._ours(entry, tenant)
-        consents = yield from self.consents()
+        consents, damaged = yield from self.sound()
         domain = "@" + tenant.lower()
         found = [c for c in consents if not tenant or c.username.lower().endswith(domain)]
+        if damaged and not (tenant and found):
+            raise damaged[0]  # it may be the one that is meant
         if not found:
             raise NoConsent(f"nobody has consented{' for ' + tenant if tenant else ''} with this application yet")
         if len(found) > 1:
@@ -92,14 +94,25 @@ class ConsentBook:
         return (yield from self.find(found[0].tenant))
 
     def consents(self) -> Flow[list[Consent]]:
-        """Every consent of this application in this cloud, as its tags tell it and without its token."""
-        found = [consent for consent in (yield from self._all()) if consent.state is not State.SUPERSEDED]
+        """Every consent of this application in this cloud, as its tags tell it and without its token.
+
+        Raises `StoreCorrupt` where an entry of the store is damaged: it may be one of them.
+        """
+        consents, damaged = yield from self.sound()
+        if damaged:
+            raise damaged[0]
+        return consents
+
+    def sound(self) -> Flow[tuple[list[Consent], list[StoreCorrupt]]]:
+        """The same without what is damaged, and the damages: one of them is no reason to let the others die."""
+        consents, damaged = yield from self._all()
+        found = [consent for consent in consents if consent.state is not State.SUPERSEDED]
         usual = {consent.tenant for consent in found if consent.name == self.name(consent.tenant)}
-        return [one for one in found if one.name == self.name(one.tenant) or one.tenant not in usual]
+        return [one for one in found if one.name == self.name(one.tenant) or one.tenant not in usual], damaged
 
     def superseded(self, tenant: str = "") -> Flow[list[Consent]]:
         """The consents that were set aside, of one tenant (by its id) or of all."""
-        found = yield from self._all()
+        found, _ = yield from self._all()
         return [c for c in found if c.state is State.SUPERSEDED and tenant.lower() in ("", c.tenant)]
 
     def aside(self, consent: Consent) -> str:
@@ -257,15 +270,33 @@ class ConsentBook:
         aside = [consent.name for consent in (yield from self.superseded(tenant))]
         names = self.names(tenant)
         name, _ = yield from self.place(tenant)  # another application's, under the usual name, stays
-        for one in (*names[names.index(name) :], *aside):
+        for one in (*aside, *names[names.index(name) :]):
             yield from work("forget", partial(self.store.forget, one))
         if self.shelf is not None:
             yield from work("empty the shelf", self.shelf.empty)
 
-    def _all(self) -> Flow[list[Consent]]:
-        entries = yield from work("list", self.store.list)
-        found = [Consent.read(entry) for entry in entries if client_of(entry) == self.application_id.lower()]
-        return sorted((c for c in found if c and c.cloud == self.cloud.name), key=lambda consent: consent.tenant)
+    def entries(self) -> Flow[tuple[list[Entry], list[StoreCorrupt]]]:
+        """Every entry of the store that can be opened, as a list tells it, and what is said of the others."""
+        try:
+            return (yield from work("list", self.store.list)), []
+        except StoreCorrupt:
+            store = self.store
+            if not isinstance(store, SealingStore):
+                raise
+            return (yield from work("list", partial(_one_by_one, store)))
+
+    def _all(self) -> Flow[tuple[list[Consent], list[StoreCorrupt]]]:
+        entries, damaged = yield from self.entries()
+        found: list[Consent] = []
+        for entry in entries:
+            try:
+                consent = Consent.read(entry) if client_of(entry) == self.application_id.lower() else None
+            except StoreCorrupt as error:
+                damaged.append(error)
+                continue
+            if consent is not None and consent.cloud == self.cloud.name:
+                found.append(self._unproven(consent))
+        return sorted(found, key=lambda consent: consent.tenant), damaged
 
     def _make_way(self, former: Consent, consent: Consent, *, replacing: bool) -> Flow[None]:
         """Set a colleague's consent aside, if `consent` may take its place."""
@@ -321,6 +352,10 @@ class ConsentBook:
         if consent is None:
             raise NoConsent(f"what lies in the store for {tenant} was written by another tool and not adopted yet")
         self._check_ours(consent, tenant)
+        return self._unproven(consent)
+
+    def _unproven(self, consent: Consent) -> Consent:
+        """The consent as a plain store's tags tell it: what they say of MFA is no evidence."""
         if self.store.plain and consent.epoch not in self._proven:
             return replace(consent, mfa=Mfa.UNSEEN, claimed=consent.mfa)
         return consent
@@ -333,6 +368,19 @@ class ConsentBook:
                 f"{consent.application_id}: not what is asked for",
                 hint="Its refresh token goes nowhere else. Set the cloud, tenant and client id it belongs to.",
             )
+
+
+def _one_by_one(store: SealingStore) -> tuple[list[Entry], list[StoreCorrupt]]:
+    found: list[Entry] = []
+    damaged: list[StoreCorrupt] = []
+    for name in store.names():
+        try:
+            entry = store.read(name)
+        except StoreCorrupt as error:
+            damaged.append(error)
+        else:
+            found.extend([replace(entry, value=Hidden(""))] if entry is not None else [])
+    return found, damaged
 
 
 def _succeeded(consent: Consent, token: Hidden, now: datetime) -> Consent:

@@ -35,12 +35,14 @@ from partnerauth.flow import Flow
 from partnerauth.hidden import Hidden
 from partnerauth.oauth.application import Application
 from partnerauth.oauth.authorize import AuthorizeResponse, Ticket
+from partnerauth.oauth.codes import Mark
 from partnerauth.oauth.device import DeviceLogin, poll
 from partnerauth.oauth.evidence import Evidence, Mfa, judge, read_access_token, read_id_token
 from partnerauth.oauth.exchange import exchange
 from partnerauth.oauth.grants import Grant, RefreshToken
 from partnerauth.oauth.id_token import IdToken, agree, verify_id_token
 from partnerauth.oauth.keys import SigningKeys
+from partnerauth.oauth.refusals import mark_of
 from partnerauth.oauth.tokens import TokenSet
 from partnerauth.stores.store import Entry
 
@@ -179,8 +181,20 @@ class FirstConsent:
     def _finished(self, pending: Pending) -> Flow[Kept]:
         authority = self.book.cloud.authority(pending.tenant)
         expected = Expected(authority, pending.expected_tenant, pending.expected_person)
+        if pending.replacing and (yield from self._is_overtaken(pending, expected.tid)):
+            pending = replace(pending, replacing=False)
         redeem = self._again(pending.refresh_token, expected, pending.dialect)
         return (yield from self._concluded(pending, expected, redeem))
+
+    def _is_overtaken(self, pending: Pending, tenant: str) -> Flow[bool]:
+        """Whether somebody has consented since: that one is not who was to be replaced."""
+        if not tenant:
+            return False
+        try:
+            present = yield from self.book.find(tenant)
+        except NoConsent:
+            return False
+        return present.consented_at > pending.begun_at
 
     def _pending(self, expected: Expected, dialect: Dialect, outcome: str = "consented") -> Pending:
         return Pending(
@@ -210,7 +224,7 @@ class FirstConsent:
 
     def _concluded(self, pending: Pending, expected: Expected, redeem: Flow[Redeemed]) -> Flow[Kept]:
         """Redeem, lay the token into the slot, judge it; the slot is cleared unless it is still needed."""
-        slots = Slots(self.book)
+        slots, redeemed = Slots(self.book), None
         try:
             redeemed = yield from redeem
             if redeemed.tokens.refresh_token is not None:
@@ -220,7 +234,8 @@ class FirstConsent:
                     log.warning("what a person left could not be laid aside (%s)", type(error).__name__)
             kept = yield from self._judged(pending, expected, redeemed)
         except PartnerAuthError as error:
-            if pending.refresh_token and isinstance(error, (Unreachable, StoreFailed)):
+            for_now = redeemed is None and mark_of(error) is Mark.SUSPENDED  # a secret, a policy, an account
+            if pending.refresh_token and (for_now or isinstance(error, (Unreachable, StoreFailed))):
                 error.unjudged = True
                 error.hint += f" {KEPT_FOR_LATER}"
             else:
@@ -301,7 +316,7 @@ class FirstConsent:
             mfa = read_id_token(id_token).mfa
         if mfa is Mfa.UNSEEN:
             mfa = yield from self._told(redeemed)
-        if mfa is not Mfa.SHOWN and not (pending.without_mfa and self.book.cloud.takes_emulated_tokens):
+        if mfa is not Mfa.SHOWN and not (pending.without_mfa and evidence.emulated):
             raise unproven(mfa, evidence.username)
         if tokens.refresh_token is None:
             raise InvalidGrant(

@@ -67,7 +67,7 @@ def read_held(text: str, application_id: str, cloud: Cloud) -> Hidden:
     return Hidden(found.pop())
 
 
-def held_in_vault(vault: SecretStore, application_id: str, tenant: str, secret: str = "") -> Flow[Hidden]:
+def held_in_vault(vault: SecretStore, application_id: str, cloud: Cloud, tenant: str, secret: str = "") -> Flow[Hidden]:
     """The refresh token in another tool's vault: in the `secret` of that name, else in one named as `tenant` (its id).
 
     Where another application's consent lies there, in the one with this application's id behind it. Else in
@@ -79,6 +79,11 @@ def held_in_vault(vault: SecretStore, application_id: str, tenant: str, secret: 
     for name in (secret,) if secret else usual:
         entry = yield from work("read", partial(vault.read, name))
         if entry is not None and client_of(entry) in ("", application_id.lower()):
+            if client_of(entry) and entry.tags.get("cloud") != cloud.name:
+                raise Misconfigured(
+                    f"the refresh token belongs to the cloud {entry.tags.get('cloud')}, and cloud is {cloud.name}",
+                    hint="A refresh token goes to its own cloud only: set the cloud it belongs to.",
+                )
             return _proper(entry.value)
         owner = owner or (client_of(entry) if entry is not None else "")
     _check_application(owner, application_id)

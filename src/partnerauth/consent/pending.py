@@ -132,7 +132,7 @@ class Slots:
         """The names of the slots that are laid out, whoever is at work on them. A plain store has none."""
         if self.book.store.plain:
             return []
-        entries = yield from work("list", self.book.store.list)
+        entries, _ = yield from self.book.entries()
         found = [pending for entry in entries if (pending := Pending.read(entry)) is not None]
         ours = (self.book.cloud.name, self.book.application_id.lower())
         return [pending.name for pending in found if (pending.cloud, pending.application_id) == ours]

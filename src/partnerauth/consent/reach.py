@@ -25,6 +25,14 @@ AGENTS: Mapping[str, str] = {
     SALES_AGENTS: "Sales agent",
 }
 USUAL = (Api.PARTNER_CENTER, Api.REFERRALS, Api.GRAPH, Api.MANAGEMENT)
+API_NAMES: Mapping[str, str] = {
+    "partner-center": "Microsoft Partner Center",
+    "referrals": "Partner Center Referrals",
+    "graph": "Microsoft Graph",
+    "management": "Azure Resource Manager",
+    "key-vault": "Azure Key Vault",
+}
+"""What they are called, for people."""
 
 
 @dataclass(frozen=True, slots=True)

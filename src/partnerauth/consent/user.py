@@ -76,7 +76,7 @@ class AppUser:
 
     def flight(self, resource: Resource) -> Flow[str]:
         """The identity, the epoch of the consent, and the resource. Raises `NoConsent`."""
-        consent = yield from self._consent()
+        consent = yield from self.consent()
         return f"{self.identity}\n{consent.epoch}\n{resource.identifier}"
 
     def token(self, resource: Resource, claims: str = "") -> Flow[TokenSet]:
@@ -86,7 +86,7 @@ class AppUser:
         then, the token set says `unsaved`. Raises `NoConsent`, `ConsentLost`, `MfaMissing`, `Refused`, `StoreFailed`,
         `Unreachable`.
         """
-        consent = yield from self._consent()
+        consent = yield from self.consent()
         lock = self.book.lock(consent.tenant)
         try:
             # In here: a cancellation waits for the lock to be taken, and then it must be given back.
@@ -96,8 +96,11 @@ class AppUser:
         finally:
             lock.release()
 
-    def _consent(self) -> Flow[Consent]:
-        """The consent; what another tool left in its place is adopted first, by one process at a time."""
+    def consent(self) -> Flow[Consent]:
+        """The consent; what another tool left in its place is adopted first, by one process at a time.
+
+        Raises `NoConsent`, and what judging another tool's token raises.
+        """
         try:
             return (yield from self.book.find(self.tenant))
         except NoConsent:
@@ -175,13 +178,13 @@ class AppUser:
         """Redeem an earlier token in place of the stored one, which is malformed; each is tried once.
 
         Gives the consent as it now is, the token that was good, and what came for it; None where somebody else has
-        stored another token meanwhile. Raises `malformed` where none was good, and whatever else an earlier token is
-        refused with: then no other is tried.
+        stored another token meanwhile, or lost it. Raises `malformed` where none was good, and whatever else an earlier
+        token is refused with: then no other is tried.
         """
         turn = consent.turn
         for former in consent.former:
             consent = yield from self.book.intend(consent, former.token)
-            if consent.turn != turn:
+            if consent.turn != turn or consent.state is State.LOST:
                 return None
             try:
                 return (consent, former.token, *(yield from self._redeem(consent, former.token, resource, claims)))

@@ -16,9 +16,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hmac import digest
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from partnerauth.errors import Misconfigured, PartnerAuthError, StoreConflict, StoreFailed, StoreUnwritable
+from partnerauth.errors import Misconfigured, PartnerAuthError, StoreConflict, StoreFailed, StoreUnwritable, Untrusted
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
 from partnerauth.stores.lock import FileLock
@@ -55,7 +55,10 @@ class Address:
         except ValueError:
             raise Misconfigured("the address of the OpenBao store is none", hint=FORM) from None
         mount, _, folder = parts.path.strip("/").partition("/")
-        if parts.scheme != "https" or not parts.hostname or not mount or "@" in parts.netloc or parts.fragment:
+        mount = unquote(mount).strip("/")
+        if not {".", "..", ""}.isdisjoint([*mount.split("/"), *(folder.split("/") if folder else [])]):
+            raise Misconfigured("the address of the OpenBao store names no mount and folder", hint=FORM)
+        if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc or parts.fragment:
             raise Misconfigured("the address of the OpenBao store is none, or not https", hint=FORM)
         if unknown := query.keys() - {"namespace", "ca"}:
             raise Misconfigured(
@@ -118,6 +121,7 @@ class OpenBaoStore:
         self._locks = locks
         self._known: Engine | None = None
         self._index = ""
+        self._reached = False
         self._folder = f"{address.folder}/" if address.folder else ""
         within = f" in {address.namespace}" if address.namespace else ""
         self.id = f"{address.origin}/{address.mount}/{self._folder}".rstrip("/") + within
@@ -142,6 +146,8 @@ class OpenBaoStore:
     def list(self) -> list[Entry]:
         """Every entry that we wrote, its value hidden away. It takes a request for each."""
         answer = self._ask("GET", f"metadata/{self._folder}?list=true")
+        if answer is None:
+            self._engine()  # nothing lies there, or it is an engine that knows of no such list
         names = [name for name in _within(answer, "keys") or () if name != PROBE]
         found = [self._find(name, strange=False) for name in sorted(names) if name.replace("-", "0").isalnum()]
         entries = [one.entry for one in found if one.entry is not None and one.ours]
@@ -190,6 +196,7 @@ class OpenBaoStore:
     def _expect(self, name: str, expected: str | None) -> Found:
         found = self._find(name)
         if (found.entry.version if found.entry else None) != expected:
+            self._catch_up()
             raise conflict(name)
         return found
 
@@ -221,7 +228,11 @@ class OpenBaoStore:
             custom = WRITER | {tag: text for tag in SHOWN if (text := _shown(tags.get(tag, "")))}
             self._ask("POST", f"metadata/{self._folder}{name}", {"max_versions": 1, "custom_metadata": custom})
         data = {"value": value.reveal(), "tags": dict(tags)}
-        answer = self._ask("POST", f"data/{self._folder}{name}", {"options": {"cas": found.number}, "data": data})
+        try:
+            answer = self._ask("POST", f"data/{self._folder}{name}", {"options": {"cas": found.number}, "data": data})
+        except StoreConflict:
+            self._catch_up()
+            raise
         number, created = _within(answer, "version"), _within(answer, "created_time")
         if not isinstance(number, int) or not created:
             raise StoreFailed(f"{self.id} did not say what became of a write", hint=NO_SUCH_ENGINE)
@@ -244,6 +255,15 @@ class OpenBaoStore:
             ) from None
         return self._known
 
+    def _catch_up(self) -> None:
+        """See to it that the next read, of a standby too, sees what somebody else has written by now.
+
+        Only a write tells how far the active server is; this one says what is so already.
+        """
+        if self._index:
+            with suppress(StoreFailed):
+                self._ask("POST", f"metadata/{self._folder}{PROBE}", {"max_versions": 1})
+
     def _destroy(self, name: str, number: int, engine: Engine) -> None:
         """Take away for good what is left of the version of that number and of those before it."""
         numbers = list(range(max(1, number - engine.keeps), number + 1))
@@ -251,20 +271,27 @@ class OpenBaoStore:
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         """The answer's JSON; None where nothing is there. Raises `StoreFailed` and its kinds."""
-        token = self._token()
         try:
+            token = _sendable(self._token())
             response = self._sent(token, method, f"{self._address.mount}/{path}", body)
+        except Misconfigured as error:
+            if not self._reached:
+                raise
+            # What was set up well has become worse in the meantime: to whoever writes, the store fails.
+            failure = StoreFailed(f"{self.id} cannot be asked: {error.message}", hint=error.hint)
         except PartnerAuthError as error:
-            failure = StoreFailed(f"{self.id} did not answer: {error.message}", hint=error.hint)
+            hint = UNTRUSTED if isinstance(error, Untrusted) else error.hint
+            failure = StoreFailed(f"{self.id} did not answer: {error.message}", hint=hint)
         else:
             told = _told(response)
             if response.ok:
                 return told
-            errors = [" ".join(str(one).split())[:200] for one in (_within(told, "errors", whole=True) or [])]
+            errors = [_one_line(str(one)) for one in (_within(told, "errors", whole=True) or [])]
             if response.status == 404 and not errors:
                 return told if _within(told, "metadata") else None
             holds = response.status == 403 and self._holds(token)
-            failure = self._failure(response, f"{method} {path.partition('?')[0]}", " ".join(errors), holds)
+            asked, _, query = path.partition("?")
+            failure = self._failure(response, f"{'LIST' if query else method} {asked}", " ".join(errors), holds)
         raise failure  # out here, so that it does not drag the request along
 
     def _sent(self, token: Hidden, method: str, path: str, body: Any = None) -> Response:
@@ -277,7 +304,8 @@ class OpenBaoStore:
             headers += [("X-Vault-Index", self._index), ("X-Vault-Inconsistent", "forward-active-node")]
         request = Request(method, url) if body is None else Request.json(method, url, body)
         response = self._send(request.having(*headers))
-        if method != "GET":
+        self._reached = True
+        if method != "GET" or not self._index:
             self._index = response.header("X-Vault-Index") or self._index
         return response
 
@@ -305,6 +333,7 @@ class OpenBaoStore:
 
 
 NO_SUCH_ENGINE = "Check mount and namespace: `bao secrets list -detailed`; it must be a KV engine of version 2."
+UNTRUSTED = "For a private authority, name its PEM file in the address: ?ca=/path/ca.pem."
 HINTS = {
     307: "This server is a standby, and the active one cannot be reached through it: `bao status`.",
     500: "Look at the server's log; a standby may have no active server: `bao operator raft list-peers`.",
@@ -315,6 +344,12 @@ HINTS = {
 }
 
 
+def _sendable(token: Hidden) -> Hidden:
+    if token.reveal().isascii() and token.reveal().isprintable():
+        return token
+    raise Misconfigured("the token for OpenBao is none", hint="Look at store_token_file.")
+
+
 def _told(response: Response) -> Any:
     try:
         return response.value() if response.body else {}
@@ -322,6 +357,10 @@ def _told(response: Response) -> Any:
         if response.ok:
             raise StoreFailed("what answered is no OpenBao or Vault", hint="Check host, port and proxy.") from None
         return {}
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).removeprefix("1 error occurred: * ")[:200]
 
 
 def _shown(text: str) -> str:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from partnerauth.clock import Clock
+from partnerauth.cloud import GUID
 from partnerauth.consent.consent import Consent, State
 from partnerauth.consent.first import FirstConsent, Kept
 from partnerauth.consent.plan import Due, Plan, by_deadline
 from partnerauth.consent.renewal import Lost, NotReached, Renewed
-from partnerauth.errors import PartnerAuthError, StoreFailed
+from partnerauth.errors import NoConsent, PartnerAuthError, StoreCorrupt, StoreFailed, Unreachable
 from partnerauth.flow import run
 from partnerauth.oauth.credential_end import CredentialEnd, last_end
 from partnerauth.stores.store import OrderingStore
@@ -109,6 +110,9 @@ class Watch:
         self._ages = Ages(self.clock)
         self._store_failing: float | None = None
         self._beaten: float | None = None
+        tenant = self.sweep.user.tenant
+        self._tenants = {tenant.lower()} if GUID.fullmatch(tenant) else set()
+        """Whose consents there were when last looked."""
 
     def stay(self) -> bool:
         """Go on until told to stop, or until the settings have changed; says whether they have.
@@ -137,7 +141,8 @@ class Watch:
         self._know(done)
         try:
             self._finish_left()
-            done.looks = self.look()
+            done.looks = self.look(done.failures)
+            done.looks += [self._look(consent) for consent in self._adopted({one.tenant for one in done.consents})]
             self._mend(done)
         except StoreFailed as failure:
             store = failure
@@ -151,10 +156,34 @@ class Watch:
         self._finish(done, store)
         return done
 
-    def look(self) -> list[Look]:
-        """Every consent, and when it is due. Raises `StoreFailed`."""
-        consents = run(self.sweep.user.book.consents(), self.sweep.send, self.pause)
+    def look(self, damages: list[PartnerAuthError] | None = None) -> list[Look]:
+        """Every consent, and when it is due; what is said of damaged ones goes to `damages`. Raises `StoreFailed`."""
+        consents, damaged = run(self.sweep.user.book.sound(), self.sweep.send, self.pause)
+        if damages is not None:
+            damages.extend(damaged)
         return [self._look(consent) for consent in consents]
+
+    def _adopted(self, listed: set[str]) -> Iterator[Consent]:
+        """The consents of tenants that are listed no more: another tool may have left a token in their place.
+
+        Such a token is judged once, unless nobody answers. Raises `StoreFailed`.
+        """
+        gone, self._tenants = self._tenants - listed, self._tenants | listed
+        for tenant in sorted(gone):
+            try:
+                adopted = run(replace(self.sweep.user, tenant=tenant).consent(), self.sweep.send, self.pause)
+            except (StoreCorrupt, Unreachable):
+                continue
+            except NoConsent:
+                self._tenants.discard(tenant)
+            except StoreFailed:
+                raise
+            except PartnerAuthError as failure:
+                self._tenants.discard(tenant)
+                self._say("not-kept", tenant=tenant, error=failure.message, hint=failure.hint)
+            else:
+                self._say("kept", tenant=tenant, user=adopted.username)
+                yield adopted
 
     def _know(self, done: Round) -> None:
         """Learn when the application's own credentials end: the plan goes by that."""
@@ -220,6 +249,7 @@ class Watch:
         alarms: list[Alarm] = []
         application = self.teller.application
         listed = done.listed
+        whole = listed and not any(isinstance(failure, StoreCorrupt) for failure in done.failures)
         for look in done.looks:
             alarms.extend(self.lookout.over_consent(look.due.consent, look.now))
         known = done.credentials is not None
@@ -230,7 +260,7 @@ class Watch:
         def seen(alarm: Alarm) -> bool:
             if alarm.cause is Cause.STORE:
                 return store is None
-            return known if alarm.cause is Cause.CREDENTIAL else listed
+            return known if alarm.cause is Cause.CREDENTIAL else whole
 
         for telling in self.teller.tell(alarms, now, seen, blind=not listed):
             self._event(*_of(telling))

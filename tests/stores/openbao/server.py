@@ -89,7 +89,11 @@ class OpenBao:
         url = f"{self.url}/v1/{path}"
         request = Request(method, url) if body is None else Request.json(method, url, body)
         headers = [("X-Vault-Token", self.root if token is None else token), ("X-Vault-Request", "true")]
-        return self._session.send(request.having(*headers, *([("X-Vault-Namespace", namespace)] if namespace else [])))
+        return self.send(request.having(*headers, *([("X-Vault-Namespace", namespace)] if namespace else [])))
+
+    def send(self, request: Request) -> Response:
+        """What it answers. Raises `Unreachable`."""
+        return self._session.send(request)
 
     def does(self, method: str, path: str, body: Any = None, token: str | None = None, namespace: str = "") -> Any:
         """The JSON that it answers with, where it does what it is asked."""

@@ -219,6 +219,8 @@ class Attempt:
         acr = proven(self.turn, self.where, registration, self.asked)
         if acr == PUBLIC:
             raise Denied(7000218)
+        if "saml" in self.turn.arrival.request.fields.get("requested_token_type", "").lower():
+            raise Denied(90023, "A SAML assertion is asked for, and this emulator issues none.")
         who, acrs = behind(self.turn, self.where, registration, grant.assertion)
         self._known(who)
         words, wanted = self._wanted()

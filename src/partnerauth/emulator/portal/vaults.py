@@ -10,7 +10,9 @@ from partnerauth.cloud import GUID
 from partnerauth.emulator.portal.ask import Ask, Done, Outcome, Page, Route, nowhere
 from partnerauth.emulator.portal.form import Form
 from partnerauth.emulator.vaults import pairs
-from partnerauth.emulator.world import KeyVersion, SecretVersion, Vault, VaultSecret, World
+from partnerauth.emulator.vaults.input import NAME as KEY_NAME
+from partnerauth.emulator.vaults.keys import OPERATIONS
+from partnerauth.emulator.world import KeyVersion, SecretVersion, Vault, VaultKey, VaultSecret, World
 
 MOST_VERSIONS = 200
 NAME = re.compile(r"(?!.*--)[a-z](?:[a-z0-9-]{1,22}[a-z0-9])", re.ASCII)
@@ -127,13 +129,45 @@ def _dated(version: SecretVersion) -> dict[str, object]:
     }
 
 
-def _key(ask: Ask) -> Page:
+def _found_key(ask: Ask) -> tuple[Vault, VaultKey]:
     vault = _found(ask)
     key = vault.keys.get(ask.parts["key"])
     if key is None:
         raise nowhere("key")
+    return vault, key
+
+
+def _key(ask: Ask) -> Page:
+    vault, key = _found_key(ask)
     versions = [_described(version) for version in reversed(key.versions[-MOST_VERSIONS:])]
     return Page("vault_key", {"vault": vault, "key": key, "versions": versions})
+
+
+def _generate(ask: Ask) -> Outcome:
+    vault, form = _found(ask), Form(ask.fields)
+    name = form.text("name", "a name", longest=127)
+    if name and not KEY_NAME.fullmatch(name):
+        form.refuse("name", "Letters, digits and hyphens.")
+    key = vault.keys.get(name.lower())
+    if key is not None and key.deleted:
+        form.refuse("name", "A deleted key has this name, and keeps it until it is gone for good.")
+    if form.wrong:
+        return _vault(ask, form)
+    now, private = ask.world.now(), pairs.make_rsa(pairs.SIZES[0])
+    version = KeyVersion(ask.world.bytes(16).hex(), "RSA", private, now, now, list(OPERATIONS))
+    vault.keys.setdefault(name.lower(), VaultKey(name)).versions.append(version)
+    return Done(f"{_at(vault)}/keys/{quote(name.lower(), safe='')}", f"Version {version.id} of {name} was made.")
+
+
+def _switch(ask: Ask) -> Done:
+    vault, key = _found_key(ask)
+    wanted = ask.fields.get("version", "")
+    version = next((version for version in key.versions if version.id == wanted), None)
+    if version is None:
+        raise nowhere("version")
+    version.enabled, version.updated = not version.enabled, ask.world.now()
+    state = "enabled" if version.enabled else "disabled"
+    return Done(f"{_at(vault)}/keys/{quote(ask.parts['key'], safe='')}", f"Version {version.id} is {state} now.")
 
 
 def _described(version: KeyVersion) -> dict[str, object]:
@@ -178,6 +212,8 @@ ROUTES = (
     Route("POST", "/portal/vaults/{vault}/allow", _allow),
     Route("POST", "/portal/vaults/{vault}/exclude", _exclude),
     Route("GET", "/portal/vaults/{vault}/{secret}", _secret),
+    Route("POST", "/portal/vaults/{vault}/keys", _generate),
     Route("GET", "/portal/vaults/{vault}/keys/{key}", _key),
+    Route("POST", "/portal/vaults/{vault}/keys/{key}/switch", _switch),
     Route("POST", "/portal/vaults/{vault}/{secret}/show", _show),
 )
