@@ -79,7 +79,9 @@ def test_userinfo_tells_what_an_id_token_does(world: World) -> None:
     assert john.ask("POST", "/oidc/userinfo").status == 200
     assert john.ask("PUT", "/oidc/userinfo").status == 405
     assert caller(world).ask("GET", "/oidc/userinfo").status == 403
-    assert Caller(Graph(world).answer, address.GRAPH).ask("GET", "/oidc/userinfo").status == 401
+    stranger = Caller(Graph(world).answer, address.GRAPH).ask("GET", "/oidc/userinfo")
+    assert stranger.status == 401
+    assert 'client_id="00000003-0000-0000-c000-000000000000"' in stranger.header("WWW-Authenticate")
 
 
 def test_other_tokens_and_paths_are_refused(world: World) -> None:
