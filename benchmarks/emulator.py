@@ -7,10 +7,8 @@ Processor time per request is the figure to compare. Then: start to first answer
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import re
 import ssl
 import statistics
 import subprocess
@@ -21,11 +19,11 @@ import tracemalloc
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import uvloop
 
 from benchmarks.floor import CLIENT_CPU, SERVER_CPU, Process, pin, serve_floor, spelled
+from benchmarks.load import load
 from partnerauth.emulator.default import JOHN, PASSWORD, TENANT, WEB_APP, WEB_APP_SECRET
 from partnerauth.emulator.emulator import Emulator
 from partnerauth.emulator.keys import signing_keys
@@ -35,7 +33,6 @@ from partnerauth.serving.emulated import serve_emulator
 ROUNDS = 3
 WIDTH = 16
 RESOURCE = "https://api.partnercenter.microsoft.com"
-LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 OWN = {"client_id": WEB_APP, "client_secret": WEB_APP_SECRET, "resource": RESOURCE}
 
 Ready = Callable[[int], None]
@@ -54,50 +51,6 @@ def serve_with_rule(directory: Path, ready: Ready) -> None:
     emulator.barriers.add(service="graph")
     server = serve_emulator(emulator, directory)
     server.run(lambda started: ready(started.port))
-
-
-class Asking(asyncio.Protocol):
-    """A connection that asks again as soon as it is answered, until told to stop."""
-
-    stopped = False
-
-    def __init__(self, raw: bytes) -> None:
-        self.raw, self.heard, self.count = raw, b"", 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-        self.transport.write(self.raw)
-
-    def data_received(self, data: bytes) -> None:
-        self.heard += data
-        head = self.heard.find(b"\r\n\r\n")
-        if head < 0:
-            return
-        length = LENGTH.search(self.heard, 0, head + 2)
-        assert length, self.heard[:300]
-        assert self.heard.startswith(b"HTTP/1.1 200 "), self.heard[:300]
-        if len(self.heard) >= head + 4 + int(length[1]):
-            self.count += 1
-            self.heard = b""
-            if not self.stopped:
-                self.transport.write(self.raw)
-
-
-async def load(port: int, ca: Path, raw: bytes, seconds: float) -> int:
-    """How many requests were answered in so many seconds."""
-    loop = asyncio.get_running_loop()
-    context = ssl.create_default_context(cafile=ca)
-    clients = [
-        (await loop.create_connection(lambda: Asking(raw), "127.0.0.1", port, ssl=context, server_hostname="localhost"))
-        for _ in range(WIDTH)
-    ]
-    before = sum(client.count for _, client in clients)
-    await asyncio.sleep(seconds)
-    answered = sum(client.count for _, client in clients) - before
-    for transport, client in clients:
-        client.stopped = True
-        transport.abort()
-    return answered
 
 
 def form(port: int, fields: dict[str, str]) -> bytes:
@@ -190,9 +143,9 @@ def main(seconds: float) -> None:
                 pin(CLIENT_CPU)
                 try:
                     raw = asked(server.port, here / "ca.pem")
-                    uvloop.run(load(server.port, here / "ca.pem", raw, 0.3))
+                    uvloop.run(load(server.port, here / "ca.pem", raw, WIDTH, 0.3))
                     began, used = time.perf_counter(), server.cpu()
-                    answered = uvloop.run(load(server.port, here / "ca.pem", raw, seconds))
+                    answered = uvloop.run(load(server.port, here / "ca.pem", raw, WIDTH, seconds))
                     passed, used = time.perf_counter() - began, server.cpu() - used
                 finally:
                     server.end()

@@ -8,19 +8,19 @@ limited by the client here too.
 from __future__ import annotations
 
 import asyncio
-import ssl
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import uvicorn
 import uvloop
 
-from benchmarks.floor import ANSWER, BODY, CLIENT_CPU, Process, form, pin, serve_floor, spelled
+from benchmarks.floor import BODY, CLIENT_CPU, Process, form, pin, serve_floor, spelled
+from benchmarks.load import load
 from partnerauth.flow import AsyncSend
 from partnerauth.messages import Request, Response
 from partnerauth.serving.connection import Cut
@@ -98,51 +98,6 @@ SERVERS: dict[str, Callable[[Path, Ready], None]] = {
 }
 
 
-class Asking(asyncio.Protocol):
-    """A connection that asks again as soon as it is answered, until told to stop."""
-
-    stopped = False
-
-    def __init__(self, raw: bytes) -> None:
-        self.raw, self.heard, self.wanted, self.count = raw, b"", 0, 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-        self.transport.write(self.raw)
-
-    def data_received(self, data: bytes) -> None:
-        self.heard += data
-        if not self.wanted:
-            head = self.heard.find(b"\r\n\r\n")
-            if head < 0:
-                return
-            self.wanted = head + 4 + len(BODY)
-        if len(self.heard) >= self.wanted:
-            assert self.heard.startswith(ANSWER[:15]), self.heard[:99]
-            self.count += 1
-            self.heard, self.wanted = b"", 0
-            if not self.stopped:
-                self.transport.write(self.raw)
-
-
-async def load(port: int, ca: Path, seconds: float) -> int:
-    """How many requests were answered in so many seconds."""
-    loop = asyncio.get_running_loop()
-    context = ssl.create_default_context(cafile=ca)
-    raw = spelled(form(port))
-    clients = [
-        (await loop.create_connection(lambda: Asking(raw), "127.0.0.1", port, ssl=context, server_hostname="localhost"))
-        for _ in range(WIDTH)
-    ]
-    before = sum(client.count for _, client in clients)
-    await asyncio.sleep(seconds)
-    answered = sum(client.count for _, client in clients) - before
-    for transport, client in clients:
-        client.stopped = True
-        transport.abort()
-    return answered
-
-
 def main(seconds: float) -> None:
     figures: dict[str, list[tuple[float, float, float]]] = {name: [] for name in SERVERS}
     with tempfile.TemporaryDirectory() as directory:
@@ -151,10 +106,11 @@ def main(seconds: float) -> None:
             for name, serve in SERVERS.items():
                 server = Process(serve, here)
                 pin(CLIENT_CPU)
+                asked = spelled(form(server.port))
                 try:
-                    uvloop.run(load(server.port, here / "ca.pem", 0.2))
+                    uvloop.run(load(server.port, here / "ca.pem", asked, WIDTH, 0.2))
                     began, used = time.perf_counter(), server.cpu()
-                    answered = uvloop.run(load(server.port, here / "ca.pem", seconds))
+                    answered = uvloop.run(load(server.port, here / "ca.pem", asked, WIDTH, seconds))
                     passed, used = time.perf_counter() - began, server.cpu() - used
                 finally:
                     server.end()

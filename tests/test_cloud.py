@@ -265,8 +265,9 @@ def test_what_is_said_of_an_address_steers_no_terminal() -> None:
 )
 def test_a_vault_has_a_name_that_a_vault_can_have(name: str) -> None:
     for cloud in EVERY:
-        with pytest.raises(Misconfigured, match="no key vault"):
+        with pytest.raises(Misconfigured, match="no key vault") as caught:
             cloud.vault(name)
+        assert cloud.vault("NAME") in caught.value.hint
 
 
 def test_germany_is_closed_unless_forced() -> None:
@@ -329,6 +330,19 @@ def test_an_emulated_cloud_has_every_service_under_its_own_origin() -> None:
     }
 
 
+def test_a_national_cloud_of_an_emulator_is_at_its_sign_in_host_there() -> None:
+    china = emulated("https://localhost:8443/login.partner.microsoftonline.cn")
+
+    assert china.authority("contoso.com").address == f"{china.name}/contoso.com"
+    assert china.resource(Api.PARTNER_CENTER) == Resource(
+        "https://partner.partnercenterapi.microsoftonline.cn",
+        "https://localhost:8443/partner.partnercenterapi.microsoftonline.cn",
+    )
+    assert china.vault("contoso") == "https://localhost:8443/contoso.vault.azure.cn"
+    assert china.is_vault("https://localhost:8443/contoso.vault.azure.cn/secrets/x")
+    assert china.origin == LOCAL.origin == "https://localhost:8443"
+
+
 @pytest.mark.parametrize(
     ("origin", "name"),
     [
@@ -336,6 +350,8 @@ def test_an_emulated_cloud_has_every_service_under_its_own_origin() -> None:
         ("https://LOCALHOST:8443/", "https://localhost:8443"),
         ("https://emulator.test:443", "https://emulator.test"),
         ("https://[::1]:8443", "https://[::1]:8443"),
+        ("https://localhost:8443/login.microsoftonline.com", "https://localhost:8443"),
+        ("https://localhost:8443/login.microsoftonline.us/", "https://localhost:8443/login.microsoftonline.us"),
     ],
 )
 def test_an_emulated_cloud_is_named_by_its_origin(origin: str, name: str) -> None:
@@ -353,6 +369,8 @@ def test_an_emulated_cloud_is_named_by_its_origin(origin: str, name: str) -> Non
         "localhost:8443",
         *[
             "https://localhost:8443/path",
+            "https://localhost:8443/login.microsoftonline.de",
+            "https://localhost:8443/login.microsoftonline.us/path",
             "https://localhost:8443?x",
             "https://localhost:8443/#x",
             "https://user@localhost",

@@ -119,12 +119,14 @@ def test_directories_follow_the_platforms_custom() -> None:
     assert data_directory(variables) == Path("/d/partnerauth")
 
 
+@pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_a_secret_comes_from_a_variable_or_a_file_and_is_shown_nowhere(
-    load: Load, tmp_path: Path, canary: Canary
+    load: Load, tmp_path: Path, canary: Canary, coding: str
 ) -> None:
+    """Windows' editor writes a mark before UTF-8, and its shell UTF-16."""
     first, second = canary("client secret"), canary("client secret")
     kept = canary.allowed(tmp_path / "secret")
-    kept.write_text(second + "\r\n")
+    kept.write_text(second + "\r\n", coding)
 
     by_variable = load(client_secret=first, client_id=WEB_APP)
     by_file = load(client_secret_file=str(kept), client_id=WEB_APP)
@@ -139,7 +141,7 @@ def test_a_secret_comes_from_a_variable_or_a_file_and_is_shown_nowhere(
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"", "is empty"), (b"\n", "is empty"), (b"\xff\xfe", "is no text file"), (b"x" * 20_000, "is too long")],
+    [(b"", "is empty"), (b"\n", "is empty"), (b"\xff", "is no text file"), (b"x" * 20_000, "is too long")],
 )
 def test_a_file_that_cannot_be_a_secret_is_told(load: Load, tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "secret").write_bytes(content)
@@ -210,17 +212,17 @@ def test_a_flag_may_name_another_partner(load: Load) -> None:
 def test_where_consents_are_kept(load: Load, home: Path, tmp_path: Path) -> None:
     by_default, by_path, in_memory = load(), load(store=str(tmp_path / "a.db")), load(store="memory")
 
-    by_default.file_store.check()
-    by_path.file_store.check()
+    by_default.stores.file.check()
+    by_path.stores.file.check()
 
     assert isinstance(by_default.store, FileStore)
     assert (home / ".local" / "share" / "partnerauth" / "store.db").is_file()
     assert (home / ".config" / "partnerauth" / "store.key").is_file(), "not beside the data"
     assert (tmp_path / "a.db").is_file()
-    assert by_default.shelf is by_default.file_store.shelf
+    assert by_default.stores.shelf is by_default.stores.file.shelf
     assert isinstance(in_memory.store, MemoryStore)
-    assert in_memory.shelf is None
-    assert load(store="memory", shelf="file").shelf is not None
+    assert in_memory.stores.shelf is None
+    assert load(store="memory", shelf="file").stores.shelf is not None
 
 
 def test_a_vault_of_another_cloud_is_refused(load: Load) -> None:

@@ -14,7 +14,7 @@ import partnerauth
 
 HTTP = {"urllib3", "requests", "aiohttp", "httpx", "http", "ssl"}
 CRYPTO = {"cryptography", "joserfc", "_hashlib"}
-WEB = {"starlette", "uvicorn", "httptools", "jinja2", "asyncio"}
+WEB = {"httptools", "jinja2", "asyncio"}
 DATABASE = {"sqlite3", "azure"}
 HEAVY = {"json", "re", "dataclasses", "asyncio", "ssl", "cryptography", "click", "msgspec", "logging", "enum", "rich"}
 

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 REGISTRIES = [
     ".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("npmjs", "com"))
 ]
+PINS = ("requirements.txt", "tests/stores/openbao/requirements.txt")
 PIN = re.compile(
     r"^(?P<name>[\w.-]+)==(?P<version>[^\s;]+)(?: ; [^\n\\]+)?(?: \\\n +--hash=sha256:[0-9a-f]{64})+$", re.MULTILINE
 )
@@ -48,9 +49,10 @@ def test_no_file_names_a_package_registry() -> None:
     assert not named
 
 
-def test_every_requirement_is_pinned_with_its_hashes() -> None:
-    """Each line of requirements.txt is a pin or its hashes: no options, no addresses."""
-    text = (ROOT / "requirements.txt").read_text()
+@pytest.mark.parametrize("pins", PINS)
+def test_every_requirement_is_pinned_with_its_hashes(pins: str) -> None:
+    """Each line is a pin or its hashes: no options, no addresses."""
+    text = (ROOT / pins).read_text()
 
     assert "".join(PIN.sub("", text).split()) == ""
 
@@ -71,13 +73,14 @@ def test_the_pins_are_what_the_project_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     pins = {
         canonicalize_name(match["name"]): match["version"]
-        for match in PIN.finditer((ROOT / "requirements.txt").read_text())
+        for pins in PINS
+        for match in PIN.finditer((ROOT / pins).read_text())
     }
     asked = [
         *project["build-system"]["requires"],
         *project["project"]["dependencies"],
         *(line for lines in project["project"]["optional-dependencies"].values() for line in lines),
-        *project["dependency-groups"]["dev"],
+        *(line for lines in project["dependency-groups"].values() for line in lines),
     ]
     wanted = [required for line in asked if (required := Requirement(line)).name != project["project"]["name"]]
 

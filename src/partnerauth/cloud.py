@@ -106,9 +106,17 @@ class Cloud:
             if self.is_vault(name):
                 return name.rstrip("/")
         elif VAULT_NAME.fullmatch(name):
-            host = f"{name}{self.vault_suffix}"
-            return f"{self.sign_in}/{host}" if self.emulated else f"https://{host}"
-        raise Misconfigured(f"'{_shown(name)}' is no key vault of the {self.name} cloud")
+            return self._vault_at(name)
+        raise Misconfigured(
+            f"'{_shown(name)}' is no key vault of the {self.name} cloud",
+            hint=f"Vaults of this cloud have addresses like {self._vault_at('NAME')}.",
+        )
+
+    @property
+    def origin(self) -> str:
+        """The origin of the sign-in service: of all services, where the cloud is an emulated one."""
+        parts = urlsplit(self.sign_in)
+        return f"{parts.scheme}://{parts.netloc}"
 
     @property
     def sign_in_hosts(self) -> frozenset[str]:
@@ -171,6 +179,10 @@ class Cloud:
                 f"'{tenant[:80]}' is no tenant", hint="Give the tenant's id (a GUID) or one of its domains."
             )
         return Authority(self, tenant)
+
+    def _vault_at(self, name: str) -> str:
+        host = f"{name}{self.vault_suffix}"
+        return f"{self.origin}/{host}" if self.emulated else f"https://{host}"
 
 
 class Authority(NamedTuple):
@@ -334,28 +346,33 @@ CLOUDS: Mapping[str, Cloud] = {cloud.name: cloud for cloud in (GLOBAL, US_GOVERN
 def emulated(origin: str) -> Cloud:
     """The cloud of an emulator at `origin` (`https://localhost:8443`).
 
-    The sign-in service answers at the root, every other service under its real host's name as first path segment.
-    Raises `Misconfigured` where `origin` is not an https origin.
+    The sign-in service answers at the root, every other service under its real host's name as first path segment. Where
+    the emulated world has a national cloud, that is `origin` with its sign-in host behind it
+    (`https://localhost:8443/login.partner.microsoftonline.cn`). Raises `Misconfigured` where `origin` is neither.
     """
     place = _place(origin)
-    if place is None or place[2] not in ("", "/") or "?" in origin or "#" in origin:
+    segment = place[2].strip("/") if place else ""
+    real = next((cloud for cloud in CLOUDS.values() if cloud.sign_in == f"https://{segment}"), None)
+    if place is None or (segment and (real is None or real.closed)) or "?" in origin or "#" in origin:
         raise Misconfigured(
             f"'{_shown(origin)}' is no origin of an emulator", hint="Give it as https://localhost:8443."
         )
     host, port, _ = place
     root = f"https://{host}" if port == HTTPS_PORT else f"https://{host}:{port}"
+    national = real or GLOBAL
+    sign_in = root if national is GLOBAL else f"{root}/{segment}"
     apis = {
         api: Resource(resource.identifier, f"{root}/{urlsplit(resource.address).netloc}")
-        for api, resource in GLOBAL.apis.items()
+        for api, resource in national.apis.items()
     }
     return Cloud(
-        name=root,
-        sign_in=root,
+        name=sign_in,
+        sign_in=sign_in,
         aliases=(),
         apis=apis,
-        vault_suffix=GLOBAL.vault_suffix,
-        v1_issuers=GLOBAL.v1_issuers,
-        v2_issuers=(root + "/{tid}/v2.0",),
+        vault_suffix=national.vault_suffix,
+        v1_issuers=national.v1_issuers,
+        v2_issuers=(sign_in + "/{tid}/v2.0",),
         emulated=True,
     )
 

@@ -89,9 +89,10 @@ def insist(request: Request, tries: int = MOST_TRIES) -> Flow[Response]:
             if attempt == tries or isinstance(error, Untrusted):
                 raise
         else:
+            if response.status not in PASSING or attempt == tries:
+                return response
             asked_to_wait = response.retry_after
-            hopeless = asked_to_wait is not None and asked_to_wait > LONGEST_PAUSE
-            if response.status not in PASSING or attempt == tries or hopeless:
+            if asked_to_wait is not None and asked_to_wait > LONGEST_PAUSE:
                 return response
         import random
 

@@ -20,12 +20,21 @@ def _header(headers: Headers, name: str) -> str:
     return next((value for key, value in headers if key.lower() == wanted), "")
 
 
-_plain = re.compile(r"[A-Za-z0-9_.~-]*", re.ASCII).fullmatch
+class _Codes(dict[str, str]):
+    """How a form writes the characters that do not stand for themselves."""
+
+    def __missing__(self, character: str) -> str:
+        code = self[character] = quote_plus(character)
+        return code
+
+
+_codes = _Codes()
+_special = re.compile(r"[^A-Za-z0-9_.~-]").sub
 
 
 def _coded(text: str) -> str:
-    # Most of what is sent needs no coding, and to find that out is quicker than to do it.
-    return text if _plain(text) else quote_plus(text)
+    # Most of what is sent needs little coding or none; `quote_plus` looks at each character of what needs some.
+    return _special(lambda found: _codes[found[0]], text)
 
 
 def read_form(text: str) -> dict[str, str]:

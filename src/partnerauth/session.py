@@ -8,10 +8,10 @@ With a durable shelf the same holds across the processes of one machine.
 from __future__ import annotations
 
 import os
-from _thread import allocate_lock
+from _thread import LockType, allocate_lock
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -175,6 +175,7 @@ class Session(_Shelving):
         self._close: Callable[[], None] = lambda: None
         self._flights: dict[tuple[str, Resource, str], _Flight] = {}
         self._lock = allocate_lock()
+        self._process = os.getpid()
 
     def token(self, source: TokenSource, target: Resource | Api) -> TokenSet:
         """An access token of `source` for an API: from the shelf, or a new one.
@@ -257,7 +258,7 @@ class Session(_Shelving):
             from partnerauth.carriers.pooled import SyncCarrier
             from partnerauth.carriers.trust import Trust
 
-            with self._lock:
+            with self._locked():
                 if self._raw_send is None:
                     carrier = SyncCarrier(Trust(self._ca))
                     self._raw_send, self._close = carrier.send, carrier.close
@@ -266,7 +267,7 @@ class Session(_Shelving):
     def _fly(self, source: TokenSource, resource: Resource, claims: str) -> TokenSet:
         key = (source.identity, resource, claims)
         while True:
-            with self._lock:
+            with self._locked():
                 flight = self._flights.get(key)
                 leading = flight is None
                 if flight is None:
@@ -293,9 +294,15 @@ class Session(_Shelving):
         except Exception as error:  # noqa: BLE001  # raised again for all who wait
             failure = error
         finally:
-            with self._lock:
-                del self._flights[key]
+            with self._locked():
+                self._flights.pop(key, None)
             flight.land(tokens, failure)
+
+    def _locked(self) -> LockType:
+        """The lock; after a fork a new one, and no flights: the threads that held or led them are not here."""
+        if self._process != os.getpid():
+            self._process, self._lock, self._flights = os.getpid(), allocate_lock(), {}
+        return self._lock
 
 
 class AsyncSession(_Shelving):
@@ -456,7 +463,9 @@ class _Sent:
 
 def _random_id() -> str:
     # RFC 9562, version 4. The standard library's module for it takes longer to load than to read a token from a file.
-    text = f"{int.from_bytes(os.urandom(16), 'big') & ~(0xF << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62:032x}"
+    drawn = bytearray(os.urandom(16))
+    drawn[6], drawn[8] = drawn[6] & 0x0F | 0x40, drawn[8] & 0x3F | 0x80
+    text = drawn.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
@@ -464,6 +473,11 @@ def _warn(text: str, error: Exception) -> None:
     import logging
 
     logging.getLogger("partnerauth.session").warning(text, type(error).__name__)
+
+
+def used_until(tokens: TokenSet) -> datetime:
+    """Until when a token is handed out again; then another one is asked for."""
+    return tokens.expires_at - timedelta(seconds=_margin(tokens))
 
 
 def _left(tokens: TokenSet, now: datetime) -> float:

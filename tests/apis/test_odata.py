@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from partnerauth.apis.odata import And, AnyOf, Eq, Filter, Moment, fields_of, lookup, read_filter
+from partnerauth.apis.odata import (
+    ORDERINGS,
+    And,
+    AnyOf,
+    Compared,
+    Eq,
+    Filter,
+    Moment,
+    Or,
+    fields_of,
+    lookup,
+    read_filter,
+)
 
 NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,6}(/[A-Za-z][A-Za-z0-9_]{0,6}){0,2}", fullmatch=True).filter(
     lambda name: name not in ("true", "false", "null", "and", "eq")
@@ -20,11 +32,12 @@ VALUES = (
     | st.decimals(-(10**6), 10**6, places=3).map(float).filter(lambda number: "e" not in str(number))
     | MOMENTS
 )
-ONE = st.builds(Eq, NAMES, VALUES)
+ONE = st.builds(Eq, NAMES, VALUES) | st.builds(Compared, NAMES, st.sampled_from(["ne", *ORDERINGS]), VALUES)
 FILTERS: st.SearchStrategy[Filter] = st.recursive(
     ONE,
     lambda inner: (
         st.builds(lambda parts: And(tuple(parts)), st.lists(inner, min_size=2, max_size=4))
+        | st.builds(lambda parts: Or(tuple(parts)), st.lists(inner, min_size=2, max_size=4))
         | st.builds(AnyOf, NAMES, inner)
     ),
     max_leaves=6,
@@ -64,6 +77,10 @@ def test_any_text_is_a_filter_or_is_refused(text: str) -> None:
         ("customerProfile/address/country eq 'US'", Eq("customerProfile/address/country", "US")),
         ("team/any(t:t/email eq 'x')", AnyOf("team", Eq("email", "x"))),
         (
+            "a eq 1 or b gt 2 and c ne 3",
+            Or((Eq("a", 1), And((Compared("b", "gt", 2), Compared("c", "ne", 3))))),
+        ),
+        (
             "updatedDateTime eq 2026-03-01T12:00:00.0000000Z",
             Eq("updatedDateTime", Moment("2026-03-01T12:00:00.0000000Z")),
         ),
@@ -81,10 +98,10 @@ def test_the_documented_language(text: str, condition: Filter) -> None:
         "status",
         "status eq",
         "eq 'x'",
-        "status ne 'x'",
+        "status has 'x'",
         "status eq 'x",
         "status eq x",
-        "status eq 'x' or status eq 'y'",
+        "status eq 'x' or",
         "not status eq 'x'",
         "(status eq 'x'",
         "status eq 'x')",
@@ -120,6 +137,24 @@ def test_what_a_filter_holds_for() -> None:
     for false in ("a eq 'X'", "n eq true", "b eq 1", "a eq null", "z eq 'v'", "team/any(t:t/email eq 'l')", "a/y eq 1"):
         assert not read_filter(false).holds(record)
     assert read_filter("at eq 2026-03-01T12:00:00Z").holds(record)
+
+
+def test_what_is_greater_or_less() -> None:
+    """What is not there, or of another kind, is neither; `and` binds more than `or`."""
+    record = {"n": 2, "s": "b", "at": "2026-03-01T12:00:00.5000000Z"}
+    for true in (
+        "n gt 1 and n le 2",
+        "n lt 3",
+        "s ge 'b'",
+        "s ne 'a'",
+        "none ne 1",
+        "at gt 2026-03-01T12:00:00Z",
+        "at le 2026-03-01T12:00:00.5Z",
+        "n eq 2 or n eq 9 and n eq 9",
+    ):
+        assert read_filter(true).holds(record), true
+    for false in ("n gt 2", "n lt 2", "s gt 1", "n gt 'a'", "n gt true", "none lt 1", "at gt 2026-03-01T12:00:01Z"):
+        assert not read_filter(false).holds(record), false
 
 
 def test_the_fields_of_a_filter_are_known() -> None:

@@ -122,7 +122,8 @@ def test_the_files_settings_are_used_in_their_order(shell: Shell) -> None:
     for name in ("tenant", "client_id"):
         shell.settings[name] = ""
     shell.config.mkdir(parents=True)
-    (shell.config / "partnerauth.toml").write_text(f'tenant = "{TENANT}"\nclient_id = "{WEB_APP}"\n')
+    own = f'tenant = "{TENANT}"\nclient_id = "{WEB_APP}"\n'
+    (shell.config / "partnerauth.toml").write_text(own, "utf-8-sig")  # as editors on Windows do
     assert shell.run(*TOKEN, tokens=True).code == 0
 
     (shell.here / "partnerauth.toml").write_text('tenant = "organizations"\n')
@@ -140,12 +141,11 @@ def test_the_files_settings_are_used_in_their_order(shell: Shell) -> None:
 def test_a_wrong_secret(shell: Shell, canary: Canary) -> None:
     shell.settings["client_secret"] = canary("wrong secret")
 
-    people, programs = shell.run(*TOKEN), shell.run("-v", "renew", "--json")
+    people = shell.run(*TOKEN)
 
     assert people.code == 5
     assert "AADSTS7000215" in people.err
     assert "correlation id:" in people.err
-    assert programs.code == 0, "there is nothing to renew"
 
 
 def test_a_secret_that_the_service_repeats_is_masked(tmp_path: Path, shell: Shell, canary: Canary) -> None:
@@ -354,7 +354,9 @@ def test_a_disk_without_room(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["explain", "50076"], ["status"], ["token", "--as", "app"]], ids=" ".join
+    "arguments",
+    [["--help"], ["explain", "50076"], ["token", "--as", "app"], ["credential", "status"]],
+    ids=" ".join,
 )
 def test_nobody_reads_to_the_end(shell: Shell, arguments: list[str]) -> None:
     """`partnerauth … | head -1`, and its reader is gone before the first line."""
@@ -364,8 +366,7 @@ def test_nobody_reads_to_the_end(shell: Shell, arguments: list[str]) -> None:
         os.close(writing)
         _, err = process.communicate(timeout=SECONDS)
 
-    assert process.returncode in (0, 1)
-    assert err == ""
+    assert (process.returncode, err) == (0, "")
 
 
 def test_nobody_reads_the_errors(shell: Shell) -> None:
@@ -382,7 +383,7 @@ def test_nobody_reads_the_errors(shell: Shell) -> None:
 def test_standard_input_is_closed(shell: Shell) -> None:
     outcome = shell.run("consent", "--paste", typed="")
 
-    assert outcome.code in (1, 3)
+    assert outcome.code == 3
 
 
 def test_no_output_and_no_log_holds_a_secret(shell: Shell, place: Place, canary: Canary, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def left_unfinished(shell: Shell, upn: str = ADMIN_AGENT, *, mfa: bool = True) -
         process = Process(first.answer(ticket, AuthorizeResponse.read(fields)), session.send)
         process.after("fill a slot")
         process.kill()
-    settings.file_store.close()
+    settings.stores.file.close()
 
 
 def test_consent_finds_it_and_asks_nobody(shell: Shell) -> None:

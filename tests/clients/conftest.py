@@ -34,6 +34,10 @@ mfa = true
 [[registrations]]
 id = "{default.WEB_APP}"
 certificates = ["certificate.pem"]
+
+[[vaults]]
+name = "contoso"
+keys = [{{ name = "store" }}]
 """
 
 

@@ -11,7 +11,14 @@ MODULES = (
     "azure_identity_aio",
     "azure_keyvault",
     "azure_keyvault_aio",
+    "azure_keyvault_keys",
+    "azure_keyvault_keys_aio",
+    "msal_node",
+    "azure_identity_node",
+    "azure_keyvault_node",
+    "graph_node",
     "openid_client",
+    "oauth4webapi",
     "partnerauth_itself",
 )
 WAYS = ("addressed", "impersonated")
@@ -20,8 +27,14 @@ NOTES = {
     ("azure_identity", "addressed", "password"): "on port 443",
 }
 """Cells that need more said."""
+REAL_NAME = "by the real name only"
 NOT_OFFERED = {
-    ("openid_client", "addressed", "tenant found at sign-in (`organizations`)"): "by the real name only",
+    ("openid_client", "addressed", "tenant found at sign-in (`organizations`)"): REAL_NAME,
+    **{
+        (client, "addressed", flow): REAL_NAME  # CryptographyClient takes no vault below a path
+        for client in ("azure_keyvault_keys", "azure_keyvault_keys_aio")
+        for flow in ("wrap, rotate, unwrap", "encrypt, sign")
+    },
 }
 """Flows that a client itself refuses."""
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "clients.md"

@@ -72,6 +72,15 @@ def key_vault() -> None:
     spent(found, settings(store=place.VAULT).user(), person=True)
 
 
+def key_of_a_vault() -> None:
+    """A consent kept in a file, under a key that never leaves the vault."""
+    file = os.path.join(os.environ[place.FOLDER], f"{'addressed' if ORIGIN else 'impersonated'}.db")
+    sealed = {"store": file, "store_key": f"vault:{place.VAULT}/keys/store"}
+    obtain(settings(**sealed))
+    found = settings(**sealed)
+    spent(found, found.user(), person=True)
+
+
 def device_code() -> None:
     found = settings(client_id=default.NATIVE_APP)
     asked = (Application(default.NATIVE_APP), found.authority(), found.cloud.resource(Api.PARTNER_CENTER), found.clock)
@@ -95,6 +104,7 @@ FLOWS: dict[str, place.Flow] = {
     "authorization code, PKCE, refresh (v2)": consent_v2,
     "asynchronous": asynchronous,
     "consent kept in a key vault": key_vault,
+    "consent kept under a vault's key": key_of_a_vault,
     "device code": device_code,
     "password": password,
 }

@@ -23,7 +23,7 @@ from partnerauth.emulator.default import TENANT, WEB_APP, WEB_APP_SECRET
 from partnerauth.flow import run
 from partnerauth.oauth.application import Application, Secret
 from partnerauth.session import Session
-from tests.consent.nursery import file_store
+from tests.stores.embedded import file_store
 
 LONGEST_LIFE = 0.15
 

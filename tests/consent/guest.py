@@ -4,19 +4,24 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import unescape
-from urllib.parse import urljoin
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 from partnerauth.consent.desk import Desk
 from partnerauth.consent.invitation import Invitations
 from partnerauth.consent.reach import named
 from partnerauth.consent.visit import Visits
 from partnerauth.emulator.default import ADMIN_AGENT, TENANT
+from partnerauth.errors import NoConsent
 from partnerauth.messages import Request, Response
 from partnerauth.stores.store import SecretStore
 from tests.consent.partner import REPLY, Partner
 
 ORIGIN = REPLY.rstrip("/")
-MOST_STEPS = 6
+OWN = (("Origin", ORIGIN), ("Sec-Fetch-Site", "same-origin"))
+"""What a browser says of a form of the desk's own."""
+PERSON = "99990000-0000-4000-8000-000000000002"
+SOMEBODY = "99990000-0000-4000-8000-000000000009"
+FABRIKAM = "bbbbcccc-1111-dddd-2222-eeee3333ffff"
 
 
 def desk_of(partner: Partner, store: SecretStore | None = None, *, by_invitation: bool = False) -> Desk:
@@ -72,10 +77,7 @@ class Guest:
 
     def press(self, page: Response, **changed: str) -> Response:
         """Press the button of a page."""
-        fields = {**hidden(page), **changed}
-        return self.ask(
-            Request.form(f"{ORIGIN}/start", fields, (("Origin", ORIGIN), ("Sec-Fetch-Site", "same-origin")))
-        )
+        return self.ask(Request.form(f"{ORIGIN}/start", {**hidden(page), **changed}, OWN))
 
     def come_back(self, fields: Mapping[str, str]) -> Response:
         """Bring the sign-in page's answer, by its form post; the page that it leads to."""
@@ -121,3 +123,28 @@ def title(page: Response) -> str:
     """The heading of a page."""
     found = re.search(r"<h1[^>]*>(.*?)</h1>", page.body.decode(), re.DOTALL)
     return unescape(found[1]) if found else ""
+
+
+def nothing_kept(partner: Partner) -> bool:
+    """Whether there is no consent."""
+    try:
+        partner.kept()
+    except NoConsent:
+        return True
+    return False
+
+
+def asked(link: str) -> Mapping[str, str]:
+    """What the sign-in page is asked."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
+
+
+def administrator(partner: Partner, guest: Guest, link: str = REPLY + "admin") -> Mapping[str, str]:
+    """What an administrator's browser brings back."""
+    return partner.browse(guest.start(guest.get(link)))
+
+
+def bring_back(guest: Guest, fields: Mapping[str, str]) -> Response:
+    """The answer of the admin consent page comes by the address."""
+    response = guest.get(f"{REPLY}?{urlencode(fields)}")
+    return guest.get(response.header("Location")) if response.status == 303 else response

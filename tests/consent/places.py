@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import resource
 import subprocess
@@ -14,11 +15,11 @@ from typing import TYPE_CHECKING, Self
 from partnerauth.errors import Unreachable
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
+from partnerauth.session import Session
 from partnerauth.stores.file import FileStore
 from partnerauth.stores.key import KeyFile
 from partnerauth.stores.openbao import Address, OpenBaoStore
 from partnerauth.stores.store import SecretStore
-from tests.stores.bao import TOKEN, Bao
 
 if TYPE_CHECKING:
     from partnerauth.emulator.emulator import Emulator
@@ -32,6 +33,8 @@ class StorePlace:
     store: SecretStore
     troubled = 0.1
     """In what share of the cycles something is wrong with it."""
+    direct = False
+    """Whether a child asks the server of this place itself."""
 
     def __init__(self) -> None:
         self.answer: Answer = lambda kind, request: Response(500)
@@ -173,18 +176,61 @@ class PostgresPlace(StorePlace):
 
 
 class BaoPlace(StorePlace):
-    """A KV version 2 engine, in the parent."""
+    """An OpenBao server of our own; each child asks it over a connection of its own, which dies with the child."""
+
+    direct = True
 
     def __init__(self, folder: Path) -> None:
+        from tests.stores.openbao.server import MOUNT, OpenBao
+
         super().__init__()
-        self._bao = Bao()
-        address = Address.read("openbao:https://bao.test:8200/secret/partnerauth")
+        self._server = OpenBao()
+        self._sessions = [Session(ca=str(self._server.ca))]
+        token = Hidden(self._server.token(POLICY))
         self.store = OpenBaoStore(
-            address, lambda request: self.answer("bao", request), lambda: Hidden(TOKEN), str(folder / "locks")
+            Address(self._server.url, MOUNT, "partnerauth"),
+            lambda request: self.answer("openbao", request),
+            lambda: token,
+            str(folder / "locks"),
         )
 
+    def begin(self) -> None:
+        self._sessions.append(Session(ca=str(self._server.ca)))  # the parent's stays open: it is the parent's
+        self._chance = random.Random(os.getpid())
+
     def served(self, kind: str, request: Request, emulator: Emulator) -> Response:
-        return self._bao.handle(request)
+        return self._sessions[-1].send(request)
+
+    @contextmanager
+    def trouble(self, chance: random.Random) -> Iterator[None]:
+        """It is sealed, lets nobody write, or has a limit; or its answers are lost on the way."""
+        wrong = chance.choice(("sealed", "read-only", "limited", "down", "drops"))
+        server, limit = self._server, "sys/quotas/rate-limit/few"
+        if wrong == "sealed":
+            server.seal()
+        elif wrong == "read-only":
+            server.allow(READING)
+        elif wrong == "limited":
+            server.does("POST", limit, {"path": "secret/", "rate": 20, "interval": "1s"})
+        else:
+            self._chance, self.fault = chance, wrong
+        try:
+            yield
+        finally:
+            self.fault = ""
+            if wrong == "sealed":
+                server.unseal()
+            elif wrong == "read-only":
+                server.allow(POLICY)
+            elif wrong == "limited":
+                server.does("DELETE", limit)
+
+    def __exit__(self, *gone: object) -> None:
+        self._server.end()
+
+
+POLICY = 'path "secret/*" { capabilities = ["create", "read", "update", "delete", "list"] }'
+READING = 'path "secret/*" { capabilities = ["read", "list"] }'
 
 
 class VaultPlace(StorePlace):

@@ -13,7 +13,7 @@ from partnerauth.errors import StoreCorrupt
 from partnerauth.hidden import Hidden
 from partnerauth.stores.file import FileStore
 from tests.consent.partner import PARTNER_CENTER, Partner
-from tests.consent.test_user import file_store
+from tests.stores.embedded import file_store
 from tests.watch.fleet import Fleet, Recorder
 
 

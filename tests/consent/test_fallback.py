@@ -1,8 +1,7 @@
 """Earlier tokens of a consent: tried once each, only where the stored one turns out malformed or unknown."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -15,25 +14,21 @@ from partnerauth.messages import Request, Response
 from partnerauth.oauth.evidence import Mfa
 from partnerauth.stores.memory import MemoryStore
 from partnerauth.stores.store import SecretStore
-from tests.consent.nursery import file_store
 from tests.consent.partner import GRAPH, Partner, refusing, spent_tokens, without_refresh_token
 from tests.consent.process import Process
 from tests.consent.test_first import with_access_token
 
 
-@pytest.fixture(params=["memory", "file"])
-def partner(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Partner]:
+@pytest.fixture
+def partner(store: SecretStore) -> Partner:
     """Contoso, with a consent of five generations, a day apart."""
-    store: SecretStore = MemoryStore() if request.param == "memory" else file_store(tmp_path)
     partner = Partner(store)
     partner.consent()
     for _ in range(5):
         partner.days(1)
         partner.token()
     partner.asked.clear()
-    yield partner
-    if request.param == "file":
-        store.close()  # type: ignore[attr-defined]
+    return partner
 
 
 def damaged(partner: Partner, code: int = 9002313, tokens: int = 1) -> list[str]:

@@ -1,8 +1,6 @@
 """What a person left is not lost when a process ends before it is judged; and nobody is served from it."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -16,20 +14,8 @@ from partnerauth.oauth.authorize import AuthorizeResponse
 from partnerauth.oauth.evidence import Mfa
 from partnerauth.stores.memory import MemoryStore
 from partnerauth.stores.store import SecretStore
-from tests.consent.nursery import file_store
 from tests.consent.partner import CUSTOMER, Partner
 from tests.consent.process import Process
-
-
-@pytest.fixture(params=["memory", "file"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SecretStore]:
-    """Stores that seal, or need not."""
-    if request.param == "memory":
-        yield MemoryStore()
-        return
-    store = file_store(tmp_path)
-    yield store
-    store.close()
 
 
 @pytest.fixture

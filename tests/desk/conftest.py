@@ -1,13 +1,13 @@
 """A desk on the network, the emulator's sign-in pages on another site, and browsers at them."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, Page
 
 from partnerauth.clock import Clock
 from partnerauth.cloud import Api, Cloud, emulated
@@ -30,12 +30,11 @@ from partnerauth.serving.server import Server, bound
 from partnerauth.session import AsyncSession, Session
 from partnerauth.stores.memory import MemoryStore
 from partnerauth.stores.store import SecretStore
+from tests import chromium
 from tests.consent.partner import NOON
-from tests.portal.conftest import browser, playwright
-from tests.quiet import quiet
 from tests.seeds.conftest import certificates
 
-__all__ = ["browser", "certificates", "playwright"]
+__all__ = ["certificates"]
 
 PATIENCE = Patience(linger=0.05)
 SIGN_IN_SITE = "127.0.0.1"
@@ -138,37 +137,15 @@ def house(certificates: Path) -> Iterator[House]:
         yield House(world, server, certificates, running)
 
 
-REMARKS = ("Autofocus", "Failed to load resource: the server responded with a status of")
-"""What a browser says of what is right: a page used before it was whole, a page that says no by its status too."""
-
-Windows = Callable[..., Page]
+REFUSED = "Failed to load resource: the server responded with a status of"
+"""What a browser says of a page that says no by its status too."""
 
 
 @contextlib.contextmanager
-def window(
-    browser: Browser | None = None,
-    *,
-    scripts: bool = True,
-    width: int = 1000,
-    colours: Literal["light", "dark"] = "light",
-    context: BrowserContext | None = None,
-) -> Iterator[Page]:
-    """A window without any cookies. At the end the browser must have had nothing to say on its console."""
-    own = context
-    if own is None:
-        assert browser is not None
-        own = browser.new_context(
-            ignore_https_errors=True,
-            java_script_enabled=scripts,
-            viewport={"width": width, "height": 900},
-            color_scheme=colours,
-        )
-    try:
-        with quiet(own.new_page(), REMARKS, 20_000) as page:
-            yield page
-    finally:
-        if context is None:
-            own.close()
+def window(browser: Browser, **ways: Any) -> Iterator[Page]:
+    """A window without any cookies."""
+    with chromium.window(browser, remarks=[REFUSED], **ways) as page:
+        yield page
 
 
 def sign_in(page: Page, house: House, upn: str = ADMIN_AGENT, *, mfa: bool = True, scripts: bool = True) -> None:

@@ -20,8 +20,8 @@ from partnerauth.oauth.evidence import Mfa
 from partnerauth.serving.server import Server, serve
 from partnerauth.session import Session
 from partnerauth.stores.memory import MemoryStore
-from tests.desk.conftest import PATIENCE, SIGN_IN_SITE, House, password, sign_in, window
-from tests.portal.conftest import FLAGS
+from tests.chromium import FLAGS, quiet
+from tests.desk.conftest import PATIENCE, REFUSED, SIGN_IN_SITE, House, password, sign_in, window
 
 IMAGES = Path(__file__).resolve().parent.parent.parent / "docs" / "images"
 PHONE = 360
@@ -149,7 +149,7 @@ def test_a_browser_without_cookies(house: House, playwright: Playwright, chromiu
         tmp_path, executable_path=chromium, args=list(FLAGS), ignore_https_errors=True
     )
 
-    with house.open(), window(context=context) as page:
+    with house.open(), quiet(context, [REFUSED]) as page:
         page.goto(house.url)
         button(page, "Sign in and consent")
         heading(page, "Your browser did not send back its cookie")

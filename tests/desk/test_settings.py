@@ -58,11 +58,11 @@ def test_where_invitations_lie(tmp_path: Path) -> None:
     bare = settings(tmp_path, store="openbao:https://bao.contoso.com:8200/secret/partner", store_token="unused")
     named = settings(tmp_path, desk_store=str(tmp_path / "desk.db"))
 
-    assert beside.desk_store is beside.store
-    assert isinstance(bare.desk_store, FileStore)
-    assert bare.desk_store is bare.file_store
-    assert isinstance(named.desk_store, FileStore)
-    assert named.desk_store.explain()["path"] == str(tmp_path / "desk.db")
+    assert beside.stores.desk is beside.store
+    assert isinstance(bare.stores.desk, FileStore)
+    assert bare.stores.desk is bare.stores.file
+    assert isinstance(named.stores.desk, FileStore)
+    assert named.stores.desk.explain()["path"] == str(tmp_path / "desk.db")
     assert beside.desk_url == "https://localhost:44395/"
 
 
@@ -70,6 +70,6 @@ def test_desks_over_a_vault_share_a_database(tmp_path: Path, postgresql: Postgre
     place = "openbao:https://bao.contoso.com:8200/secret/partner"
     shared = settings(tmp_path, store=place, store_token="unused", desk_store=postgresql.url)
 
-    shared.desk_store.check()
+    shared.stores.desk.check()
 
-    assert shared.desk_store.explain()["kind"] == "postgres"
+    assert shared.stores.desk.explain()["kind"] == "postgres"

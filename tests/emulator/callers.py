@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -11,7 +11,9 @@ from partnerauth.emulator.address import Arrival
 from partnerauth.emulator.clock import WorldClock
 from partnerauth.emulator.default import TENANT, WEB_APP, contoso
 from partnerauth.emulator.keys import WORLD, signing_keys
-from partnerauth.emulator.world import World
+from partnerauth.emulator.vaults import pairs
+from partnerauth.emulator.world import KeyVersion, VaultKey, World
+from partnerauth.flow import Send
 from partnerauth.messages import Headers, Request, Response
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -73,6 +75,30 @@ class Caller:
         return response.value()
 
 
+def a_key(now: datetime) -> VaultKey:
+    """A key of a vault, with one version."""
+    return VaultKey(
+        "store", [KeyVersion("b" * 32, "EC", pairs.make_ec("P-256"), now, now, ["sign"], tags={"for": "tests"})]
+    )
+
+
 def signed(facts: Mapping[str, Any]) -> str:
     """A token with these claims."""
     return signing_keys().sign(facts)
+
+
+class Service(Protocol):
+    """One service of the emulator."""
+
+    def answer(self, arrival: Arrival) -> Response: ...
+
+
+def carrier(service: Service) -> Send:
+    """Carries requests to it."""
+
+    def carry(request: Request) -> Response:
+        arrival = Arrival.at(request)
+        assert arrival is not None
+        return service.answer(arrival)
+
+    return carry

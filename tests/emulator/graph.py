@@ -1,6 +1,5 @@
 """Somebody at Graph's door, and the calls of our own client carried there."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -18,10 +17,10 @@ from partnerauth.emulator.address import Arrival
 from partnerauth.emulator.entra.service import Entra
 from partnerauth.emulator.graph import Graph
 from partnerauth.emulator.world import World
-from partnerauth.flow import Flow, run
+from partnerauth.flow import Flow, Send, run
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
-from tests.emulator.callers import NOON, ORIGIN, Caller, claims, signed
+from tests.emulator.callers import NOON, ORIGIN, Caller, carrier, claims, signed
 
 T = TypeVar("T")
 AUDIENCE = "https://graph.microsoft.com"
@@ -46,16 +45,9 @@ def detail(response: Response) -> str:
     return str(response.value()["error"]["details"][0]["code"])
 
 
-def send(world: World) -> Callable[[Request], Response]:
+def send(world: World) -> Send:
     """Carries requests to the world's Graph."""
-    service = Graph(world)
-
-    def carry(request: Request) -> Response:
-        arrival = Arrival.at(request)
-        assert arrival is not None
-        return service.answer(arrival)
-
-    return carry
+    return carrier(Graph(world))
 
 
 class Administrator:

@@ -2,33 +2,23 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from partnerauth.carriers.pooled import SyncCarrier
-from partnerauth.carriers.trust import Trust
 from partnerauth.emulator.barriers import MOST_BARRIERS
-from partnerauth.emulator.clock import WorldClock
-from partnerauth.emulator.default import JOHN, PASSWORD, TENANT, WEB_APP, WEB_APP_SECRET, contoso
+from partnerauth.emulator.default import JOHN, PASSWORD, TENANT, WEB_APP, WEB_APP_SECRET
 from partnerauth.emulator.emulator import Emulator
 from partnerauth.errors import Unreachable
 from partnerauth.messages import Request, Response
-from partnerauth.serving.emulated import serve_emulator
 from partnerauth.serving.front import THREADS
+from tests.emulator.callers import ORIGIN
 
-ORIGIN = "https://localhost:8443"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LONG = 10.0
 """Longer than any of these tests takes; nobody waits so long."""
-
-
-@pytest.fixture
-def emulator() -> Emulator:
-    return Emulator(contoso(WorldClock(frozen_at=NOON), seed=1))
 
 
 def token(grant: str = "client_credentials", **fields: str) -> Request:
@@ -200,26 +190,7 @@ def test_barriers_are_not_without_number(emulator: Emulator) -> None:
 # --- by the control API, and over TLS
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("certificates")
-
-
 Send = Callable[[Request], Response]
-
-
-@pytest.fixture
-def served(emulator: Emulator, certificates: Path) -> Iterator[Send]:
-    """Sends a request that is addressed to `ORIGIN` to the emulator, over TLS."""
-    with serve_emulator(emulator, certificates) as server:
-        carrier = SyncCarrier(Trust(server.ca))
-
-        def send(request: Request) -> Response:
-            url = request.url.replace(ORIGIN, server.url)
-            return carrier.send(Request(request.method, url, request.headers, request.body))
-
-        yield send
-        carrier.close()
 
 
 def control(send: Send, method: str, path: str, value: Any = None) -> Response:

@@ -6,13 +6,22 @@ from typing import Any
 
 import pytest
 
-from partnerauth.cloud import CHINA, GLOBAL, US_GOVERNMENT, Api, Cloud
-from partnerauth.emulator.default import ADMIN_AGENT, NATIVE_APP, PASSWORD, TENANT, WEB_APP, WEB_APP_SECRET
+from partnerauth.cloud import CHINA, GLOBAL, US_GOVERNMENT, Api, Cloud, Dialect, emulated
+from partnerauth.emulator.default import ADMIN_AGENT, JOHN, NATIVE_APP, PASSWORD, TENANT, WEB_APP, WEB_APP_SECRET
 from partnerauth.emulator.emulator import Emulator
 from partnerauth.emulator.world import World
 from partnerauth.emulator.worldfile import read_world, write_world
 from partnerauth.errors import Misconfigured
+from partnerauth.flow import run
+from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
+from partnerauth.oauth.application import Application, Secret
+from partnerauth.oauth.discovery import tenant_id
+from partnerauth.oauth.exchange import exchange
+from partnerauth.oauth.grants import Password
+from partnerauth.oauth.id_token import verify_id_token
+from partnerauth.oauth.keys import SigningKeys
+from partnerauth.oauth.sources import AppOnly
 from tests.emulator.entra.service import Browser, Service
 
 ORIGIN = "https://localhost:8443"
@@ -345,6 +354,38 @@ ANYTHING = {
     Api.GRAPH: "/v1.0/organization",
     Api.MANAGEMENT: "/tenants?api-version=2022-12-01",
 }
+
+
+@pytest.mark.parametrize("cloud", CLOUDS, ids=lambda cloud: cloud.name)
+def test_our_client_addresses_every_cloud_of_an_emulator(cloud: Cloud) -> None:
+    """The origin with the cloud's sign-in host behind it; the id_token's issuer is spelt so too."""
+    clouds = Clouds()
+    here, clock = emulated(f"{ORIGIN}/{cloud.sign_in.removeprefix('https://')}"), clouds.world.clock
+    application = Application(APPS[cloud], Secret(SECRETS[cloud]))
+    authority, resource = here.authority(HOMES[cloud]), here.resource(Api.GRAPH)
+    user = JOHN if cloud is GLOBAL else f"ada@{HOMES[cloud]}"
+
+    itself = run(AppOnly(application, authority, clock=clock).token(resource), clouds.send)
+    grant = Password(user, Hidden(PASSWORD))
+    flow = exchange(application, authority, grant, resource, clock, dialect=Dialect.V2, scope=("openid", "profile"))
+    tokens = run(flow, clouds.send)
+    assert tokens.id_token is not None
+    verifying = verify_id_token(
+        tokens.id_token,
+        authority=authority,
+        application_id=application.id,
+        keys=SigningKeys(authority),
+        clock=clock,
+        from_browser=False,
+    )
+
+    assert itself.resource == resource.identifier
+    home = clouds.world.tenant(HOMES[cloud])
+    assert home is not None
+    assert run(tenant_id(authority), clouds.send) == home.id
+    assert run(verifying, clouds.send).username == user
+    me = Request("GET", f"{resource.address}/v1.0/me", (("Authorization", f"Bearer {tokens.access_token.reveal()}"),))
+    assert clouds.send(me).value()["userPrincipalName"] == user
 
 
 @pytest.mark.parametrize("api", ANYTHING, ids=lambda api: api.value)

@@ -2,32 +2,22 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from partnerauth.carriers.pooled import SyncCarrier
-from partnerauth.carriers.trust import Trust
-from partnerauth.emulator.clock import WorldClock
-from partnerauth.emulator.default import ADMIN_AGENT, JOHN, PASSWORD, TENANT, WEB_APP, WEB_APP_SECRET, contoso
+from partnerauth.emulator.default import ADMIN_AGENT, JOHN, PASSWORD, TENANT, WEB_APP, WEB_APP_SECRET
 from partnerauth.emulator.emulator import Emulator
 from partnerauth.emulator.faults import MOST_RULES, Rule
 from partnerauth.errors import Unreachable, Unreadable
 from partnerauth.messages import Request, Response
 from partnerauth.oauth.codes import REFUSALS
-from partnerauth.serving.emulated import serve_emulator
+from tests.emulator.callers import ORIGIN
 
-ORIGIN = "https://localhost:8443"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PARTNER_CENTER = "https://api.partnercenter.microsoft.com"
-
-
-@pytest.fixture
-def emulator() -> Emulator:
-    return Emulator(contoso(WorldClock(frozen_at=NOON), seed=1))
 
 
 def token(grant: str = "client_credentials", origin: str = ORIGIN, v2: bool = False, **fields: str) -> Request:
@@ -486,25 +476,6 @@ def test_a_reset_takes_the_faults_away(emulator: Emulator) -> None:
     assert control(emulator, "POST", "/reset").status == 204
 
     assert emulator.faults.quiet
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("certificates")
-
-
-@pytest.fixture
-def served(emulator: Emulator, certificates: Path) -> Iterator[Callable[[Request], Response]]:
-    """Sends a request that is addressed to `ORIGIN` to the emulator, over TLS."""
-    with serve_emulator(emulator, certificates) as server:
-        carrier = SyncCarrier(Trust(server.ca))
-
-        def send(request: Request) -> Response:
-            url = request.url.replace(ORIGIN, server.url)
-            return carrier.send(Request(request.method, url, request.headers, request.body))
-
-        yield send
-        carrier.close()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Partner Center decides as its reference says (its sections are named beside the tests)."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,15 +11,15 @@ from partnerauth.apis import reference
 from partnerauth.apis.partnercenter import consents, customers, mfa, profiles, users
 from partnerauth.apis.perform import pages, perform
 from partnerauth.cloud import Api, emulated
-from partnerauth.emulator.address import PARTNER_CENTER, Arrival
+from partnerauth.emulator.address import PARTNER_CENTER
 from partnerauth.emulator.default import ADMIN_AGENT, APPLICATION_IDS, JOHN, WEB_APP
 from partnerauth.emulator.partnercenter import PartnerCenter
 from partnerauth.emulator.world import Customer, CustomerUser, Role, World
 from partnerauth.errors import Forbidden, MfaMissing, NotFound
-from partnerauth.flow import Flow, run
+from partnerauth.flow import Flow, Send, run
 from partnerauth.hidden import Hidden
-from partnerauth.messages import Headers, Request, Response
-from tests.emulator.callers import NOON, ORIGIN, Caller, a_world, claims, signed
+from partnerauth.messages import Headers, Response
+from tests.emulator.callers import NOON, ORIGIN, Caller, a_world, carrier, claims, signed
 
 AUDIENCE = "https://api.partnercenter.microsoft.com"
 FABRIKAM = "c0570000-0000-4000-8000-000000000001"
@@ -381,6 +380,11 @@ class TestPages:
         assert last["totalCount"] == 2
         assert "next" not in last["links"]
 
+    def test_a_link_is_whole_in_any_letter_case(self, world: World) -> None:
+        links = agent(world).get("/V1/Customers?size=4")["links"]
+        assert links["self"]["uri"] == "/Customers?size=4"
+        assert links["next"]["uri"] == "/Customers?size=4&seekOperation=Next"
+
     def test_a_full_last_page_is_followed_by_400_and_2000(self, world: World) -> None:
         """The other end; so is a continuation token that is none."""
         full = agent(world).get("/v1/customers?size=6")
@@ -424,15 +428,8 @@ def asked(world: World, call: Any) -> Any:
     return run(perform(call, RESOURCE, lambda: bearing(agent(world))), send(world))
 
 
-def send(world: World) -> Callable[[Request], Response]:
-    service = PartnerCenter(world)
-
-    def carry(request: Request) -> Response:
-        arrival = Arrival.at(request)
-        assert arrival is not None
-        return service.answer(arrival)
-
-    return carry
+def send(world: World) -> Send:
+    return carrier(PartnerCenter(world))
 
 
 class TestTheClient:

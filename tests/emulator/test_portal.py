@@ -8,16 +8,17 @@ import pytest
 from partnerauth.emulator.clock import WorldClock
 from partnerauth.emulator.default import ADMIN_AGENT, JOHN, PASSWORD, TOTP_SECRET, WEB_APP, WEB_APP_SECRET, contoso
 from partnerauth.emulator.emulator import Emulator
-from partnerauth.emulator.portal import page as pages
+from partnerauth.emulator.portal.page import PAGES
 from partnerauth.emulator.portal.portal import LONGEST_FORM, ROUTES
 from partnerauth.emulator.world import Automatic, SecretVersion, VaultSecret, World
 from partnerauth.hidden import Hidden
 from partnerauth.messages import FORM, Request
+from tests.emulator.callers import a_key
 from tests.emulator.visitor import NOON, ORIGIN, Seen, Visitor
 
-SECRETS = (PASSWORD, TOTP_SECRET, WEB_APP_SECRET, "kept-in-the-vault")
+SECRETS = (PASSWORD, TOTP_SECRET, WEB_APP_SECRET, "kept-in-the-vault", "PRIVATE KEY")
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
 
 
@@ -26,6 +27,7 @@ def visitor() -> Visitor:
     visitor = Visitor()
     secret = VaultSecret("refresh-token", [SecretVersion("a" * 32, Hidden("kept-in-the-vault"), NOON, NOON)])
     visitor.world.vaults["contoso"].secrets["refresh-token"] = secret
+    visitor.world.vaults["contoso"].keys["store"] = a_key(NOON)
     visitor.emulator.journal.detailed = True
     visitor.ask(
         "/contoso.com/oauth2/token",
@@ -51,6 +53,7 @@ def places(world: World) -> list[str]:
         "referral": next(iter(world.referrals)),
         "vault": "contoso",
         "secret": "refresh-token",
+        "key": "store",
         "number": "1",
     }
     return [re.sub(r"{(\w+)}", lambda found: known[found[1]], one.path) for one in ROUTES if one.method == "GET"]
@@ -236,10 +239,9 @@ def _found(visitor: Visitor, count: int) -> str:
 
 def test_without_the_template_library_the_way_out_is_named(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    pages._templates.cache_clear()
+    monkeypatch.delitem(vars(PAGES), "templates", raising=False)
 
     response = visitor.send(Request("GET", f"{ORIGIN}/"))
 
     assert response.status == 501
     assert b"partnerauth[emulator]" in response.body
-    pages._templates.cache_clear()

@@ -143,8 +143,8 @@ def test_reply_addresses_and_settings_are_changed(visitor: Visitor) -> None:
     assert "http://localhost" not in app.platforms
     assert "This address was not there." in visitor.do(f"{path}/remove", address="http://localhost").text
 
-    visitor.do(path, audience="single", id_tokens="", public="")
-    assert (app.multi_tenant, app.id_tokens, app.public) == (False, False, False)
+    visitor.do(path, audience="single", id_tokens="", access_tokens="yes", public="")
+    assert (app.multi_tenant, app.id_tokens, app.access_tokens, app.public) == (False, False, True, False)
     assert set(visitor.fail(path, audience="other")) == {"audience"}
 
 

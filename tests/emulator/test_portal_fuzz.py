@@ -105,6 +105,7 @@ def place(visitor: Visitor, path: str) -> str:
         "referral": next(iter(world.referrals), "x"),
         "user": next((name for one in world.customers.values() for name in one.users), "x"),
         "vault": next(iter(world.vaults), "x"),
+        "key": "store",
         "api": "fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd",
         "name": "mfa_at_the_apis",
         "number": "1",

@@ -8,6 +8,7 @@ from partnerauth.emulator.default import NATIVE_APP, WEB_APP
 from partnerauth.emulator.relationships import Relationship
 from partnerauth.emulator.world import SecretVersion, VaultSecret
 from partnerauth.hidden import Hidden
+from tests.emulator.callers import a_key
 from tests.emulator.visitor import NOON, Visitor
 
 CANARY = "kept-in-the-vault"
@@ -107,6 +108,17 @@ def test_a_referral_leads_its_life(visitor: Visitor) -> None:
     assert "cannot be edited" in visitor.fail(path, status="Closed · Lost")["status"]
 
 
+def test_a_referral_is_shown_as_people_read_it(visitor: Visitor) -> None:
+    """Amounts in groups, moments as everywhere; what a program wrote as no plain number stands as it is."""
+    deal = next(iter(visitor.world.referrals.values()))
+    path = f"/portal/referrals/{deal['id']}"
+    assert "120,000 USD" in visitor.look(path).text
+    assert "2026-01-01T12:00:00.0000000Z" not in visitor.look(path).text
+
+    deal["details"]["dealValue"] = "1e3"
+    assert "1e3 USD" in visitor.look(path).text
+
+
 def test_an_unanswered_referral_expires(visitor: Visitor) -> None:
     deal = next(iter(visitor.world.referrals.values()))
     visitor.do("/portal/clock/advance", by="15d")
@@ -126,6 +138,33 @@ def test_a_value_is_shown_once_where_somebody_asks_for_it(visitor: Visitor) -> N
     assert f"{CANARY}-b" in visitor.look(done.header("Location")).text
     assert CANARY not in visitor.look(path).text
     assert visitor.post(f"{path}/show", version="c" * 32).status == 404
+
+
+def test_a_key_is_shown_by_what_may_be_known_of_it(visitor: Visitor) -> None:
+    key = visitor.world.vaults["contoso"].keys["store"] = a_key(NOON)
+    assert "EC P-256" in visitor.look("/portal/vaults/contoso").text
+
+    seen = visitor.look("/portal/vaults/contoso/keys/store").text
+    for told in (key.versions[0].id, "EC P-256", "sign", "for=tests", "enabled"):
+        assert told in seen
+    visitor.do("/portal/vaults/contoso/keys/store/switch", version=key.versions[0].id)
+    key.deleted = NOON
+    assert "deleted" in visitor.look("/portal/vaults/contoso").text
+    assert "disabled" in visitor.look("/portal/vaults/contoso/keys/store").text
+    visitor.look("/portal/vaults/contoso/keys/none", 404)
+
+
+def test_a_key_is_generated_and_renewed(visitor: Visitor) -> None:
+    seen = visitor.do("/portal/vaults/contoso/keys", name="Store")
+    assert "RSA 2048" in seen.text
+    visitor.do("/portal/vaults/contoso/keys", name="store")
+    key = visitor.world.vaults["contoso"].keys["store"]
+    assert [version.operations[-1] for version in key.versions] == ["unwrapKey"] * 2
+
+    assert set(visitor.fail("/portal/vaults/contoso/keys", name="a key")) == {"name"}
+    key.deleted = NOON
+    assert "keeps it" in visitor.fail("/portal/vaults/contoso/keys", name="STORE")["name"]
+    assert visitor.post("/portal/vaults/contoso/keys/store/switch", version="?").status == 404
 
 
 def test_a_vault_is_made_and_an_application_let_in(visitor: Visitor) -> None:

@@ -1,6 +1,5 @@
 """Referrals are seen and changed as their reference says (its sections are named beside the tests)."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,15 +13,14 @@ from partnerauth.apis.patch import Change
 from partnerauth.apis.perform import pages, perform
 from partnerauth.cloud import Api, emulated
 from partnerauth.emulator import address
-from partnerauth.emulator.address import Arrival
 from partnerauth.emulator.default import ADMIN_AGENT, APPLICATION_IDS, JOHN, REFERRALS_USER
 from partnerauth.emulator.referrals import Referrals
 from partnerauth.emulator.world import Role, World
 from partnerauth.errors import Conflicting, NotFound
-from partnerauth.flow import Flow, run
+from partnerauth.flow import Flow, Send, run
 from partnerauth.hidden import Hidden
-from partnerauth.messages import Request, Response
-from tests.emulator.callers import NOON, ORIGIN, Caller, a_world, claims, signed
+from partnerauth.messages import Response
+from tests.emulator.callers import NOON, ORIGIN, Caller, a_world, carrier, claims, signed
 
 AUDIENCE = "https://api.partner.microsoft.com"
 PATH = "/v1.0/engagements/referrals"
@@ -136,6 +134,9 @@ class TestList:
             (f"$filter=status eq 'Active' and team/any(member:member/email eq '{JOHN}')", [TAILSPIN]),
             ("$filter=customerProfile/address/country eq 'US'&$top=1", [FABRIKAM]),
             ("$filter=updatedDateTime eq 2026-03-01T12:00:00Z&$orderby=createdDateTime desc&$top=1", [WOODGROVE]),
+            ("$filter=updatedDateTime gt 2026-03-01T12:00:00Z", []),
+            ("$filter=updatedDateTime ge 2026-03-01T12:00:00Z and status ne 'Active'", [FABRIKAM, WOODGROVE]),
+            ("$filter=status eq 'New' or status eq 'Closed'", [FABRIKAM, WOODGROVE]),
             ("$filter=engagementId eq 'e2900000-0000-4000-8000-000000000002'", [TAILSPIN]),
             ("$filter=", [FABRIKAM, TAILSPIN, WINGTIP, WOODGROVE]),
             ("$skip=3", [WOODGROVE]),
@@ -155,8 +156,8 @@ class TestList:
         "query",
         [
             "$filter=status",
-            "$filter=status ne 'New'",
-            "$filter=status eq 'New' or status eq 'Active'",
+            "$filter=status has 'New'",
+            "$filter=not status eq 'New'",
             "$filter=name eq 'x'",
             "$filter=status eq 'New",
             "$filter=team/any(t:x/email eq 'a')",
@@ -397,15 +398,8 @@ def bearing(world: World, upn: str = JOHN) -> Flow[Hidden]:
     return Hidden(signed(claims(world, AUDIENCE, upn)))
 
 
-def send(world: World) -> Callable[[Request], Response]:
-    service = Referrals(world)
-
-    def carry(request: Request) -> Response:
-        arrival = Arrival.at(request)
-        assert arrival is not None
-        return service.answer(arrival)
-
-    return carry
+def send(world: World) -> Send:
+    return carrier(Referrals(world))
 
 
 class TestTheClient:

@@ -1,6 +1,7 @@
 """Key Vault's contract as a document, and the emulated vault held against it, whatever is asked.
 
-Source of the document: the Key Vault reference, 2, 2.1 and 4 (Microsoft's secrets contract, api-version 2025-07-01).
+Source of the document: the Key Vault reference, 2, 2.1 and 4 (Microsoft's contracts of secrets and keys,
+api-version 2025-07-01).
 """
 
 import logging
@@ -53,6 +54,32 @@ ERROR = {
     "properties": {"error": {"type": "object", "required": ["code", "message"], "properties": {"code": TEXT}}},
 }
 CHANGES = {"contentType": TEXT, "tags": TAGS, "attributes": ATTRIBUTES}
+KEY = {
+    "type": "object",
+    "required": ["key", "attributes"],
+    "properties": {
+        "key": {
+            "type": "object",
+            "required": ["kid", "kty", "key_ops"],
+            "properties": {"kid": TEXT, "kty": TEXT, "key_ops": {"type": "array", "items": TEXT}, "d": False},
+        },
+        "attributes": ATTRIBUTES,
+        "tags": TAGS,
+    },
+}
+ALGORITHM = {"enum": ["RSA-OAEP-256", "RSA-OAEP", "RSA1_5", "RS256", "ES256", "A256KW"]}
+USE = {"type": "object", "required": ["alg", "value"], "properties": {"alg": ALGORITHM, "value": TEXT}}
+USED = {"type": "object", "required": ["kid", "value"], "properties": {"kid": TEXT, "value": TEXT}}
+VERIFY = {"type": "object", "properties": {"alg": ALGORITHM, "digest": TEXT, "value": TEXT}}
+VERIFIED = {"type": "object", "required": ["value"], "properties": {"value": {"type": "boolean"}}}
+OPERATIONS = {"type": "array", "items": {"enum": ["sign", "verify", "wrapKey", "unwrapKey", "encrypt", "decrypt"]}}
+KEY_CHANGES = {"key_ops": OPERATIONS, "tags": TAGS, "attributes": ATTRIBUTES}
+CREATE = {
+    "type": "object",
+    "required": ["kty"],
+    "properties": {"kty": {"enum": ["EC", "oct", "RSA-HSM"]}, "crv": TEXT, "key_size": NUMBER, **KEY_CHANGES},
+}
+IMPORT = {"type": "object", "required": ["key"], "properties": {"key": {"type": "object"}, "Hsm": {"type": "boolean"}}}
 SET = {"type": "object", "required": ["value"], "properties": {"value": TEXT, **CHANGES}}
 UPDATE = {"type": "object", "properties": CHANGES}
 
@@ -75,7 +102,7 @@ def operation(gives: dict[str, Any] | None, takes: dict[str, Any] | None = None,
 
 DOCUMENT = {
     "openapi": "3.1.0",
-    "info": {"title": "Key Vault secrets", "version": "2025-07-01"},
+    "info": {"title": "Key Vault", "version": "2025-07-01"},
     "paths": {
         "/secrets": {"get": operation(LIST)},
         "/secrets/{name}": {
@@ -97,6 +124,17 @@ DOCUMENT = {
             "delete": operation(None, None, "name"),
         },
         "/deletedsecrets/{name}/recover": {"post": operation(BUNDLE, None, "name")},
+        "/keys/{name}": {
+            "put": operation(KEY, IMPORT, "name"),
+            "get": operation(KEY, None, "name"),
+            "patch": operation(KEY, {"type": "object", "properties": KEY_CHANGES}, "name"),
+        },
+        "/keys/{name}/create": {"post": operation(KEY, CREATE, "name")},
+        **{
+            f"/keys/{{name}}/{{version}}/{use}": {"post": operation(USED, USE, "name", "version")}
+            for use in ("wrapkey", "sign")
+        },
+        "/keys/{name}/{version}/verify": {"post": operation(VERIFIED, VERIFY, "name", "version")},
     },
 }
 
@@ -131,5 +169,6 @@ def test_the_vault_answers_as_its_contract_says(case: schemathesis.Case[Any], be
     case.call_and_validate(base_url=VAULT, session=SESSION, checks=CHECKS, headers=bearer)
     if "name" in case.path_parameters:
         SESSION.put(f"{VAULT}/secrets/{KNOWN}?api-version=7.4", json={"value": "RefreshTokenValue"}, headers=bearer)
+        SESSION.post(f"{VAULT}/keys/{KNOWN}/create?api-version=7.4", json={"kty": "EC"}, headers=bearer)
         case.path_parameters = {**case.path_parameters, "name": KNOWN}
         case.call_and_validate(base_url=VAULT, session=SESSION, checks=CHECKS, headers=bearer)

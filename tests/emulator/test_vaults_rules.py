@@ -103,7 +103,7 @@ class TestRights:
         assert agents
 
     def test_every_route_asks_for_a_right(self) -> None:
-        assert {right.permission for _, _, right, _ in ROUTES} == PERMISSIONS
+        assert {right.named for _, _, right, _ in ROUTES} == PERMISSIONS
 
 
 class TestThrottling:

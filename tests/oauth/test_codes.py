@@ -23,7 +23,7 @@ from partnerauth.errors import (
     WrongCloud,
     WrongTenant,
 )
-from partnerauth.oauth.refusals import REFUSALS, Actor, Mark, Refusal
+from partnerauth.oauth.codes import REFUSALS, Actor, Mark, Refusal
 
 V1_DIFFERS = "interaction_required"
 

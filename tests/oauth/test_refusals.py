@@ -1,6 +1,5 @@
-"""Answers that say no, from bodies that were published and from bodies that no server should send."""
+"""What the sign-in service says when it says no, from bodies that were published and from such as none should send."""
 
-import base64
 import json
 from typing import Any
 
@@ -9,16 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from partnerauth.errors import (
-    ApiRefused,
-    Conflicting,
     ConsentNeeded,
-    Forbidden,
     InvalidClient,
     InvalidGrant,
     InvalidRequest,
     MfaMissing,
     Misconfigured,
-    NotFound,
     PartnerAuthError,
     Pending,
     PermissionNeeded,
@@ -26,24 +21,15 @@ from partnerauth.errors import (
     Refused,
     SignInCancelled,
     Throttled,
-    Unauthorized,
     Unavailable,
     Unreadable,
     WrongTenant,
 )
-from partnerauth.hidden import Hidden
 from partnerauth.messages import Response
-from partnerauth.oauth.refusals import (
-    LONGEST_MESSAGE,
-    REFUSALS,
-    Mark,
-    api_refused,
-    cleaned,
-    explain,
-    mark_of,
-    refused,
-    refused_fields,
-)
+from partnerauth.oauth.api_refusals import api_refused
+from partnerauth.oauth.codes import REFUSALS, Mark
+from partnerauth.oauth.refusals import explain, mark_of, refused, refused_fields
+from partnerauth.oauth.shown import LONGEST_MESSAGE
 
 CORRELATION = "66666666-7777-8888-9999-000000000000"
 TRACES = (
@@ -316,166 +302,3 @@ def test_explain_unknown(code: int | str) -> None:
         explain(code)
 
     assert len(str(raised.value)) < 120
-
-
-MFA_2019 = (("WWW-Authenticate", 'Bearer error="invalid_token"'), ("Request-Context", "appId=cid-v1:x"))
-
-
-@pytest.mark.parametrize(
-    "response",
-    [
-        Response.json(401, {"code": 900421, "description": "no text of it is known", "data": []}),
-        Response.json(401, {"code": "900421", "description": ""}),
-        Response.json(401, {"code": 10001, "description": "Authentication failed. MFA required."}),
-        Response(401, MFA_2019, reason="Unauthorized - MFA required"),
-        Response(401, MFA_2019),
-        Response(401, reason="Unauthorized - MFA required"),
-        Response.json(401, {"statusCode": 401, "message": "MFA required"}),
-        Response.json(401, {"code": 900421}, (("isMfaCompliant", "False"),)),
-        Response(401, (("ISMFACOMPLIANT", "false"),), b"no"),
-        Response.json(403, {"error": {"code": "Unauthorized_MissingMFA", "message": "x"}}),
-    ],
-)
-def test_partner_center_misses_mfa(response: Response) -> None:
-    """Both forms of the refusal, the SDK's number and Graph's twin are one error; its remedy is a new consent."""
-    error = api_refused(response, "Partner Center")
-
-    assert type(error) is MfaMissing
-    assert error.hint == REFUSALS[900421].remedy
-
-
-@pytest.mark.parametrize(
-    ("response", "kind", "code"),
-    [
-        (Response.json(401, {"code": 900420, "description": "x"}), Unauthorized, 900420),
-        (Response(401), Unauthorized, None),
-        (Response(401, body=b"<html>"), Unauthorized, None),
-        (Response(401, MFA_2019, b'{"code":400,"description":"expired"}'), Unauthorized, 400),
-        (
-            Response(401, (("WWW-Authenticate", 'Bearer authorization="https://login", resource="x"'),)),
-            Unauthorized,
-            None,
-        ),
-        (Response.json(403, {"code": 900329, "description": "x", "source": "PartnerFD"}), Forbidden, 900329),
-        (Response.json(403, {"code": "20002"}), Forbidden, 20002),
-        (Response(403), Forbidden, None),
-        (Response.json(404, {"code": 60003, "description": "x"}), NotFound, 60003),
-        (Response.json(404, {"code": 3000, "description": "x", "data": []}), NotFound, 3000),
-        (Response.json(409, {"code": 800060}), Conflicting, 800060),
-        (
-            Response.json(412, {"error": {"code": "PreconditionFailed", "message": "x"}}),
-            Conflicting,
-            "PreconditionFailed",
-        ),
-        (Response.json(400, {"code": 2055, "description": "etag"}), Conflicting, 2055),
-        (Response.json(400, {"code": 60012, "description": "none left", "data": ["x"]}), ApiRefused, 60012),
-        (Response.json(400, {"code": 600061, "message": "a", "isRetryable": False}), ApiRefused, 600061),
-        (Response.json(400, {"code": 400}), ApiRefused, 400),
-        (
-            Response.json(401, {"error": {"code": "InvalidAuthenticationToken"}}),
-            Unauthorized,
-            "InvalidAuthenticationToken",
-        ),
-        (Response(301, (("Location", "https://example.com/"),)), Unreadable, None),
-        (Response(500), Unavailable, None),
-        (Response(501), ApiRefused, None),
-        (Response.html(503, "<html>"), Unavailable, None),
-    ],
-)
-def test_what_apis_refuse(response: Response, kind: type[PartnerAuthError], code: int | str | None) -> None:
-    """The five forms of body, by status and code."""
-    error = api_refused(response, "Partner Center")
-
-    assert (type(error), error.code, error.status) == (kind, code, response.status)
-    assert str(error).startswith(f"Partner Center answered {response.status}")
-    assert error.hint
-
-
-def test_a_wrong_audience_is_named() -> None:
-    """900420 has its own remedy, not that of any other 401."""
-    error = api_refused(Response.json(401, {"code": 900420, "description": "audience"}), "Partner Center")
-
-    assert "https://api.partnercenter.microsoft.com" in error.hint
-    assert str(error) == "Partner Center answered 401 (900420: audience)"
-
-
-def test_an_api_throttles() -> None:
-    """The seconds stand in the header, or else in the text."""
-    body = {"statusCode": 429, "message": "Rate limit is exceeded. Try again in 7 seconds."}
-
-    assert api_refused(Response.json(429, body), "x").retry_after == 7.0
-    assert api_refused(Response.json(429, body, (("Retry-After", "9"),)), "x").retry_after == 9.0
-    assert type(api_refused(Response(429), "x")) is Throttled
-
-
-@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
-@pytest.mark.parametrize("padded", [True, False])
-def test_a_claims_challenge_is_decoded(encode: Any, padded: bool) -> None:
-    """base64 of either alphabet, padded or not; only where the header says `insufficient_claims`."""
-    claims = '{"access_token":{"nbf":{"essential":true,"value":"1635527790?>~"}}}'
-    coded = encode(claims.encode()).decode()
-    coded = coded if padded else coded.rstrip("=")
-    header = f'Bearer realm="", error="insufficient_claims", claims="{coded}"'
-
-    assert api_refused(Response(401, (("WWW-Authenticate", header),)), "Graph").claims == claims
-    assert api_refused(Response(401, (("WWW-Authenticate", f'Bearer claims="{coded}"'),)), "Graph").claims == ""
-
-
-def test_an_api_names_the_request() -> None:
-    """The id that Microsoft's support asks for."""
-    assert api_refused(Response(404, (("MS-CorrelationId", CORRELATION),)), "x").correlation_id == CORRELATION
-    assert api_refused(Response(404, (("request-id", "abc"),)), "x").correlation_id == "abc"
-
-
-SECRET = 'p4ss "wörd"/+%&~' + "x" * 9
-HIDDEN = Hidden(SECRET)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        f"raw {SECRET} raw",
-        "form client_secret=abc123&grant_type=x",
-        'json {"refresh_token":"abc123"}',
-        "percent client_secret%3Dabc123 end",
-        "code = abc123",
-        "jwt eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhYmMxMjMifQ.c2lnbmF0dXJlYWJjMTIz.",
-        "long 0.AXabc123abc123abc123abc123abc123abc123abc123_-~",
-        "base64 " + base64.b64encode(SECRET.encode()).decode(),
-        "base64url " + base64.urlsafe_b64encode(SECRET.encode()).decode(),
-        "json " + json.dumps(SECRET),
-        "json in json " + json.dumps(json.dumps({"password": "abc123"})),
-    ],
-)
-def test_no_secret_survives_in_a_message(text: str) -> None:
-    """What the request carried is masked, and what looks like a token or a credential, also unasked."""
-    shown = cleaned(text, [HIDDEN])
-    error = refused(Response.json(400, {"error": "invalid_grant", "error_description": text}), secrets=[HIDDEN])
-
-    for said in (shown, str(error)):
-        assert "***" in said
-        for part in ("abc123", "YWJjMTIz", "eyJ", "p4ss", "cDRzcy"):
-            assert part not in said
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "The application 00001111-aaaa-2222-bbbb-3333cccc4444 was not found in the directory 'Contoso'.",
-        "The resource principal named https://api.partnercenter.microsoft.com was not found.",
-        "The request body must contain the following parameter: 'grant_type'.",
-        "User account 'admin.agent@contoso.onmicrosoft.com' does not exist.",
-        "It was issued on 2026-01-02T03:04:05.0000000Z and was inactive for 90.00:00:00.",
-    ],
-)
-def test_what_helps_survives(text: str) -> None:
-    """Ids, hosts, names and times stay: they are why one reads the message."""
-    assert cleaned(text) == text
-
-
-def test_messages_cannot_steer_a_terminal() -> None:
-    """No control characters, no line breaks, no changes of direction, no endless text."""
-    shown = cleaned("a\x1b[31mb\r\nc\u202ed\x00e" + " long" * 1000)
-
-    assert shown.startswith("a [31mb c d e long")
-    assert len(shown) <= LONGEST_MESSAGE

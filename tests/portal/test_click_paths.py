@@ -11,7 +11,8 @@ from partnerauth.emulator.worldfile import read_world
 from partnerauth.messages import Request, Response
 from partnerauth.oauth.evidence import Mfa, read_access_token
 from partnerauth.serving.server import serve
-from tests.portal.conftest import browser_at, window
+from tests.chromium import browser_at
+from tests.portal.conftest import window
 from tests.seeds.conftest import PATIENCE, Place, ServeWorld
 from tests.seeds.sample import Sample, differences
 
@@ -241,7 +242,7 @@ def test_s2_consent_by_an_admin_agent_with_mfa_leads_to_tokens(
 
     with ExitStack() as running:
         endpoint = running.enter_context(serve(capture, certificates, patience=PATIENCE))
-        browser = running.enter_context(browser_at(playwright, chromium, localhost_44395=endpoint.port))
+        browser = running.enter_context(browser_at(playwright, chromium, {"localhost:44395": endpoint.port}))
         page = running.enter_context(window(browser, scripts=scripts))
         username, password = add_user(page, place, "Ada", "Agent", "Admin agent")
         press(page, "Register an authenticator")

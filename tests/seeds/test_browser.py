@@ -1,32 +1,23 @@
 """The same stories in a real browser, Chromium: what a person sees at the sign-in pages, and where it leads."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect
 
 from partnerauth.emulator.default import ADMIN_AGENT, JOHN, PASSWORD, TENANT, WEB_APP
 from partnerauth.emulator.worldfile import read_world
 from partnerauth.messages import Request, Response
 from partnerauth.oauth.evidence import Mfa, read_access_token
 from partnerauth.serving.server import serve
-from tests.quiet import quiet
+from tests.chromium import browser_at, window
 from tests.seeds.conftest import PATIENCE, Place, ServeWorld, Shell, ended, printed_link
 from tests.seeds.sample import Sample
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 APP = "5e9e0000-0000-4000-8000-000000000031"
 UNASKED = f"""
 extends = "contoso"
@@ -47,33 +38,6 @@ temporary_password = true
 """Nobody has consented to this application yet."""
 
 Open = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    """The library that drives the browser."""
-    with sync_playwright() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: Path, playwright: Playwright) -> Iterator[Browser]:
-    """The browser. It trusts whoever answers: certificates are not what these tests are about."""
-    running = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-    yield running
-    running.close()
-
-
-@contextmanager
-def window(browser: Browser, *, scripts: bool = True) -> Iterator[Page]:
-    """A window without any cookies. At the end the browser must have had nothing to say on its console."""
-    context = browser.new_context(ignore_https_errors=True, java_script_enabled=scripts)
-    try:
-        # A page that is used before it is whole makes the browser remark on its autofocus.
-        with quiet(context.new_page(), ["Autofocus"], 15_000) as page:
-            yield page
-    finally:
-        context.close()
 
 
 @pytest.fixture
@@ -224,9 +188,7 @@ def test_s2_2_the_guides_link_at_the_real_names_ends_at_the_web_endpoint(
     with ExitStack() as running:
         endpoint = running.enter_context(serve(capture, certificates, patience=PATIENCE))
         ways = {"login.microsoftonline.com:443": place.server.port, "localhost:44395": endpoint.port}
-        rules = ", ".join(f"MAP {address} 127.0.0.1:{port}" for address, port in ways.items())
-        browser = playwright.chromium.launch(executable_path=chromium, args=[*FLAGS, f"--host-resolver-rules={rules}"])
-        running.callback(browser.close)
+        browser = running.enter_context(browser_at(playwright, chromium, ways))
         page = running.enter_context(window(browser))
         page.goto(Sample.named("s2-2-authorize.request").request(client_id=WEB_APP).url)
         assert page.url.startswith("https://login.microsoftonline.com/common/oauth2/authorize?")

@@ -31,12 +31,13 @@ from partnerauth.errors import InvalidClient, InvalidGrant, InvalidRequest, MfaM
 from partnerauth.flow import Flow, run
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
+from partnerauth.oauth.api_refusals import api_refused
 from partnerauth.oauth.application import Application, Certificate
 from partnerauth.oauth.authorize import AuthorizeRequest, AuthorizeResponse, Ticket
 from partnerauth.oauth.evidence import Mfa, read_access_token
 from partnerauth.oauth.exchange import TokenRequest
 from partnerauth.oauth.keys import SigningKeys
-from partnerauth.oauth.refusals import api_refused, refused, refused_fields
+from partnerauth.oauth.refusals import refused, refused_fields
 from partnerauth.oauth.sources import AppOnly
 from partnerauth.oauth.tokens import TokenSet
 from partnerauth.session import Session

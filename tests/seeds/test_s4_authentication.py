@@ -16,10 +16,10 @@ from partnerauth.emulator.default import ADMIN_AGENT, JOHN, TENANT, WEB_APP, WEB
 from partnerauth.errors import CloudClosed, CloudMixed, Forbidden, MfaMissing, Misconfigured, Unauthorized
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
+from partnerauth.oauth.api_refusals import api_refused
 from partnerauth.oauth.application import Application, Secret
 from partnerauth.oauth.evidence import read_access_token
 from partnerauth.oauth.exchange import TokenRequest
-from partnerauth.oauth.refusals import api_refused
 from partnerauth.oauth.sources import AppOnly, PasswordUser
 from partnerauth.oauth.tokens import TokenSet
 from partnerauth.session import Session

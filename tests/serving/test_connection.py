@@ -172,6 +172,8 @@ REFUSED = {
     "a length that is none": (get("/", "Content-Length: +1"), 400),
     "a length and chunks": (get("/", "Content-Length: 1", "Transfer-Encoding: chunked"), 400),
     "an unknown coding": (get("/", "Transfer-Encoding: gzip"), 400),
+    "a coding below the chunks": (get("/", "Transfer-Encoding: gzip, chunked") + "0||", 400),
+    "chunks in HTTP/1.0": ("POST / HTTP/1.0|Host: h|Transfer-Encoding: chunked|Connection: keep-alive||0||", 400),
     "chunks that are none": (get("/", "Transfer-Encoding: chunked") + "zz|", 400),
     "a NUL": (get("/", "X: a\0b"), 400),
     "an upgrade with a body": (get("/", "Upgrade: x", "Connection: upgrade", "Content-Length: 1") + "x", 400),

@@ -23,6 +23,7 @@ from partnerauth.emulator.world import VaultRole, World
 from partnerauth.errors import Misconfigured, StoreFailed, StoreUnwritable
 from partnerauth.messages import Request
 from partnerauth.serving.state import StateFolder
+from tests.emulator.callers import a_key
 
 ORIGIN = "https://localhost:8443"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -45,6 +46,7 @@ def busy() -> Emulator:
     device = f"{ORIGIN}/{TENANT}/oauth2/devicecode"
     emulator.handle(Request.form(device, {"client_id": WEB_APP, "resource": "https://graph.microsoft.com"}))
     emulator.world.vaults["contoso"].roles.add(VaultRole(WEB_APP, "reader"))
+    emulator.world.vaults["contoso"].keys["store"] = a_key(NOON)
     return emulator
 
 

@@ -18,8 +18,9 @@ from partnerauth.errors import PartnerAuthError, StoreConflict
 from partnerauth.flow import Flow, work
 from partnerauth.hidden import Hidden
 from partnerauth.oauth import exchange as oauth_exchange
+from partnerauth.oauth.codes import Mark
 from partnerauth.oauth.evidence import Evidence, Mfa, read_access_token
-from partnerauth.oauth.refusals import Mark, mark_of
+from partnerauth.oauth.refusals import mark_of
 from partnerauth.oauth.tokens import TokenSet
 from partnerauth.stores.store import Entry
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from partnerauth.errors import StoreFailed, StoreUnwritable
+from partnerauth.errors import StoreConflict, StoreFailed, StoreUnwritable
 from partnerauth.hidden import Hidden
 from partnerauth.stores.store import Entry, conflict, proper
 
@@ -64,6 +64,27 @@ class Disk:
         """What another tool does."""
         self.entries[name] = entry
 
+    def get(self, name: str) -> Entry | None:
+        """What lies under a name."""
+        return self.entries.get(name)
+
+    def list(self) -> list[Entry]:
+        """Whatever lies there, without its value."""
+        return [replace(one, value=Hidden("")) for one in self.entries.values()]
+
+    def set(self, name: str, value: Hidden | None, tags: Mapping[str, str], expected: str | None) -> Entry:
+        """Put a value (None: the one there) and tags there on condition. Raises `StoreConflict`."""
+        before = self.entries.get(name)
+        if (before.version if before else None) != expected or (before is None and value is None):
+            raise conflict(name)
+        kept = before.value if before is not None and value is None else value
+        self.entries[name] = Entry(name, kept or Hidden(""), self.version(), dict(tags))
+        return self.entries[name]
+
+    def pop(self, name: str) -> Entry | None:
+        """Take away what lies there, and give it back."""
+        return self.entries.pop(name, None)
+
     def version(self) -> str:
         """One that was never there before."""
         self.versions += 1
@@ -81,23 +102,22 @@ class Door:
 
     def read(self, name: str) -> Entry | None:
         name = proper(name)
-        return self._meet("read", lambda: self._disk.entries.get(name))
+        return self._meet("read", lambda: self._disk.get(name))
 
     def write(self, name: str, value: Hidden, tags: Mapping[str, str], expected: str | None) -> Entry:
         return self._put("write", proper(name), value, tags, expected)
 
     def mark(self, name: str, tags: Mapping[str, str], expected: str) -> Entry:
-        there = self._disk.entries.get(proper(name))
-        return self._put("mark", proper(name), there.value if there else Hidden(""), tags, expected)
+        return self._put("mark", proper(name), None, tags, expected)
 
     def list(self) -> list[Entry]:
-        return self._meet("list", lambda: [replace(one, value=Hidden("")) for one in self._disk.entries.values()])
+        return self._meet("list", self._disk.list)
 
     def forget(self, name: str) -> None:
         name = proper(name)
 
         def take_away() -> None:
-            before = self._disk.entries.pop(name, None)
+            before = self._disk.pop(name)
             if before is not None:
                 self._process.rules.forgotten(self._process, before)
 
@@ -115,13 +135,14 @@ class Door:
     def lock(self, name: str) -> SimulatedLock:
         return SimulatedLock(self._disk, self._process, name)
 
-    def _put(self, what: str, name: str, value: Hidden, tags: Mapping[str, str], expected: str | None) -> Entry:
+    def _put(self, what: str, name: str, value: Hidden | None, tags: Mapping[str, str], expected: str | None) -> Entry:
         def put() -> Entry:
             before = self._disk.entries.get(name)
-            if (before.version if before else None) != expected:
+            try:
+                after = self._disk.set(name, value, tags, expected)
+            except StoreConflict:
                 self._process.counts["conflicts"] += 1
-                raise conflict(name)
-            after = self._disk.entries[name] = Entry(name, value, self._disk.version(), dict(tags))
+                raise
             self._process.rules.written(self._process, before, after)
             return after
 

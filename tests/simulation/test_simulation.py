@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from tests.simulation.shrinking import failure, shrunk, story
 from tests.simulation.simulation import Simulation
 from tests.simulation.stores import KINDS
 from tests.simulation.tokens import repeatable
+from tests.simulation.twin import TwinSimulation
+from tests.stores.openbao.server import OpenBao
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = {
@@ -44,6 +47,7 @@ SEEN = (
 )
 """What a run must have seen, to be worth anything."""
 SOON = 1000
+TWINS = range(2_000_000, 2_000_040)
 
 
 @pytest.mark.parametrize("name", SEEDS)
@@ -64,6 +68,24 @@ def looked_at() -> Iterator[Report]:
     for begin in range(0, SOON, 50):
         for name in QUICK:
             yield look_at(name, range(begin, begin + 50))
+
+
+def test_openbao_is_what_a_simulation_takes_it_for(figures: Figures) -> None:
+    """So that what holds in all seeds over the simulated one holds over a real server, which is much slower."""
+    server = TwinSimulation.server = OpenBao()
+    counts: Counter[str] = Counter()
+    try:
+        with repeatable():
+            for seed in TWINS:
+                simulation = TwinSimulation(seed, KINDS["openbao"])
+                simulation.run()
+                counts += simulation.counts
+    finally:
+        server.end()
+
+    figures(f"simulation beside a real OpenBao: {len(TWINS)} seeds, conflicts {counts['conflicts']}")
+    assert counts["conflicts"]
+    assert counts["rotated"]
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,7 @@ from partnerauth.stores.postgres import PostgresStore
 from partnerauth.stores.store import Entry, SecretStore
 from tests.canaries import Canary
 from tests.stores.desk import Desk
+from tests.stores.ring import Ring, worn
 from tests.stores.server import PostgreSQL
 
 BEGAN = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -67,9 +69,10 @@ class Shell:
         """`partnerauth store …`, without a terminal."""
         home = {"HOME": self.home, "XDG_CONFIG_HOME": self.home / "config", "XDG_DATA_HOME": self.home / "data"}
         quiet = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring", "COLUMNS": "200", "NO_COLOR": "1"}
+        variables = {"PATH": os.environ["PATH"], **quiet, **{k: str(v) for k, v in home.items()}, **self.variables}
         done = subprocess.run(
             [sys.executable, "-m", "partnerauth", "store", *arguments],
-            env={"PATH": os.environ["PATH"], **quiet, **{k: str(v) for k, v in home.items()}, **self.variables},
+            env={name: value for name, value in variables.items() if value},
             cwd=self.home,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -140,20 +143,20 @@ def test_it_says_which_store_and_who_said_so(shell: Shell, store: FileStore, tok
     assert told["key"] == f"file: {shell.key.where}"
     assert (told["schema"], told["entries"]) == ("2", "3")
     assert "journal" in told["sqlite"]
-    assert "default" in told["said by"]
+    assert "default" in told["said_by"]
     for line in ("kind:", "path:", "key:", "schema:", "said by:"):
         assert line in shell.run("explain").out
 
 
 def test_it_says_whether_a_variable_or_a_file_named_the_store(shell: Shell, tmp_path: Path) -> None:
     shell.variables["PARTNERAUTH_STORE"] = str(tmp_path / "named.db")
-    assert shell.run("explain", "--json").value["said by"] == "the environment"
-    assert shell.run("explain", "--json", "--store", "other.db").value["said by"] == "the command line"
+    assert shell.run("explain", "--json").value["said_by"] == "the environment"
+    assert shell.run("explain", "--json", "--store", "other.db").value["said_by"] == "the command line"
     del shell.variables["PARTNERAUTH_STORE"]
     (tmp_path / "config" / "partnerauth").mkdir(mode=0o700)
     (tmp_path / "config" / "partnerauth" / "partnerauth.toml").write_text('store = "third.db"\n')
 
-    assert shell.run("explain", "--json").value["said by"].endswith("partnerauth.toml")
+    assert shell.run("explain", "--json").value["said_by"].endswith("partnerauth.toml")
     assert not (tmp_path / "named.db").exists()
 
 
@@ -284,6 +287,17 @@ def test_a_move_into_postgresql_and_out_of_it(
     assert [entry.value for entry in found if entry] == [token] * 3
 
 
+def in_the_vault(server: Server) -> dict[str, str]:
+    """The variables of an application that may use the emulated vault."""
+    return {
+        "PARTNERAUTH_CLOUD": server.url,
+        "PARTNERAUTH_CA": str(server.ca),
+        "PARTNERAUTH_TENANT": TENANT,
+        "PARTNERAUTH_CLIENT_ID": WEB_APP,
+        "PARTNERAUTH_CLIENT_SECRET": WEB_APP_SECRET,
+    }
+
+
 def test_a_move_into_a_vault_takes_the_vaults_names(
     shell: Shell, store: FileStore, desk: Desk, served: tuple[Desk, Server], token: Hidden
 ) -> None:
@@ -298,13 +312,7 @@ def test_a_move_into_a_vault_takes_the_vaults_names(
     beside = f"{entries[0].name}-superseded-{found.epoch}"
     store.write(beside, token, aside.tags(), None)
     store.write("pending-0", token, {"format": "partnerauth-pending/1"}, None)
-    shell.variables |= {
-        "PARTNERAUTH_CLOUD": served[1].url,
-        "PARTNERAUTH_CA": str(served[1].ca),
-        "PARTNERAUTH_TENANT": TENANT,
-        "PARTNERAUTH_CLIENT_ID": WEB_APP,
-        "PARTNERAUTH_CLIENT_SECRET": WEB_APP_SECRET,
-    }
+    shell.variables |= in_the_vault(served[1])
     vault = f"{served[1].url}/{VAULT}.vault.azure.net"
 
     outcome = shell.run("move", "--to", vault, "--json", "--forget")
@@ -480,6 +488,47 @@ def test_from_a_file_to_a_passphrase_to_a_given_key(shell: Shell, store: FileSto
     assert shell.run("verify", "--store-key", "passphrase").code == 7
 
 
+def test_a_store_goes_over_to_a_key_of_a_vault_and_everything_goes_on(
+    shell: Shell, store: FileStore, desk: Desk, served: tuple[Desk, Server], token: Hidden
+) -> None:
+    """Backed up, restored, moved and verified; the key rotates in the vault, and is taken up by its name."""
+    entries, server = fill(store, token), served[1]
+    shell.variables = in_the_vault(server) | {"PARTNERAUTH_BACKUP_PASSPHRASE": PASSPHRASE}
+    key = f"vault:{server.url}/{VAULT}.vault.azure.net/keys/store"
+    with desk.keys(server.url, server.ca) as keys:
+        keys.create_rsa_key("store")
+
+        done = shell.run("rekey", "--new-key", key, "--values", "--json")
+        assert (done.code, done.value["key"]) == (0, f"vault-key: {key.removeprefix('vault:')}")
+        assert done.value["next"] == f"set store_key to {key}"
+        refused = shell.run("verify")
+        assert (refused.code, "`store_key` does not name it" in refused.err) == (7, True)
+        shell.variables["PARTNERAUTH_STORE_KEY"] = key
+        assert shell.run("backup", "consents.backup", "--json").value["entries"] == len(entries)
+        assert shell.run("restore", "consents.backup", "--json").value[0]["result"] == "there already"
+        moved = shell.run("move", "--to", str(shell.home / "moved.db"), "--to-key", key, "--json")
+        assert {row["result"] for row in moved.value} == {"copied"}
+
+        keys.rotate_key("store")
+        assert [row["opens"] for row in shell.run("verify", "--json").value] == [True] * len(entries)
+        assert shell.run("rekey", "--new-key", key, "--json").value["key_id"] != done.value["key_id"]
+        desk.vault.keys["store"].versions[0].enabled = False
+        left = shell.run("verify", "--store", str(shell.home / "moved.db"))
+        assert (left.code, "KeyDisabled" in left.err, "hint: Enable" in left.err) == (7, True, True)
+
+
+def test_a_vault_that_the_store_itself_lets_in_is_no_place_for_its_key(
+    shell: Shell, store: FileStore, token: Hidden
+) -> None:
+    """Nobody could open the one without the other."""
+    fill(store, token, 1)
+    shell.variables = {"PARTNERAUTH_CLIENT_ID": WEB_APP, "PARTNERAUTH_CLIENT_SECRET_FILE": "store"}
+
+    outcome = shell.run("rekey", "--new-key", "vault:https://contoso.vault.azure.net/keys/store")
+
+    assert (outcome.code, "lies in this store" in outcome.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -500,3 +549,61 @@ def test_a_change_that_cannot_be_changes_nothing(
     assert outcome.code == code
     assert "hint:" in outcome.err
     assert shell.run("verify").code == 0
+
+
+# --- a real keyring
+
+
+@pytest.fixture
+def ring(shell: Shell, tmp_path: Path) -> Iterator[Ring]:
+    """The keyring of whoever runs the command."""
+    with worn(tmp_path) as ring:
+        shell.variables |= {"DBUS_SESSION_BUS_ADDRESS": ring.bus, "PYTHON_KEYRING_BACKEND": ""}
+        yield ring
+
+
+@pytest.mark.needs("dbus-run-session", "gnome-keyring-daemon")
+def test_a_key_goes_into_a_real_keyring_and_comes_out_of_it(
+    shell: Shell, store: FileStore, token: Hidden, ring: Ring
+) -> None:
+    fill(store, token)
+    store.close()
+
+    assert shell.run("rekey", "--new-key", "keyring", "--values").code == 0
+    Path(shell.key.where).unlink()
+    assert shell.run("verify").code == 0, "the header says where the key is"
+    (key,) = ring.keys()
+    shell.variables["PARTNERAUTH_STORE_PASSPHRASE"] = shell.variables["PARTNERAUTH_STORE_NEW_PASSPHRASE"] = PASSPHRASE
+    assert shell.run("rekey", "--store-key", "keyring", "--new-key", "passphrase").code == 0
+    assert shell.run("verify", "--store-key", "keyring").code == 7
+    assert shell.run("rekey", "--store-key", "passphrase", "--new-key", "keyring", "--values").code == 0
+    assert shell.run("verify", "--store-key", "keyring").code == 0
+    moved = shell.run("move", "--to", "moved.db")
+    assert moved.code == 0, moved.err
+    assert shell.run("explain", "--store", "moved.db", "--json").value["key"].startswith("keyring"), "a new one's key"
+
+    assert len(set(ring.keys())) == 3, "a key of its own each time"
+    assert key not in (shell.home / "said").read_text()
+
+
+@pytest.mark.needs("dbus-run-session", "gnome-keyring-daemon")
+def test_a_keyring_that_cannot_be_asked_is_named_and_nothing_is_changed(
+    shell: Shell, store: FileStore, token: Hidden, ring: Ring
+) -> None:
+    fill(store, token, 1)
+    store.close()
+    assert shell.run("rekey", "--new-key", "keyring").code == 0
+    before = shell.file.read_bytes()
+    ring.lock()
+
+    for arguments in (("verify",), ("rekey", "--new-key", "file:new.key")):
+        locked = shell.run(*arguments)
+        assert (locked.code, locked.out) == (7, "")
+        assert "the system's keyring is locked" in locked.err
+        assert "Unlock it" in locked.err
+    for bus in ("", "unix:path=/nowhere"):
+        away = Shell(shell.home, {**shell.variables, "DBUS_SESSION_BUS_ADDRESS": bus}).run("verify")
+        assert away.code == 2
+        assert "no keyring that keeps a secret" in away.err
+        assert "session bus" in away.err
+    assert shell.file.read_bytes() == before

@@ -59,7 +59,7 @@ def test_a_setting_chooses_it(tmp_path: Path, canary: Canary) -> None:
     entry = settings.store.read(NAME)
     assert entry
     assert entry.value.reveal() == token
-    assert settings.shelf is None
+    assert settings.stores.shelf is None
     assert token not in repr((settings, settings.store.explain()))
 
 

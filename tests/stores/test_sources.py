@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from azure.keyvault.secrets import SecretClient
+from hypothesis import given
+from hypothesis import strategies as st
 
 from partnerauth.errors import Misconfigured, StoreCorrupt, StoreFailed, StoreKeyWrong, StoreUnwritable
 from partnerauth.hidden import Hidden
@@ -20,7 +22,7 @@ from partnerauth.stores.opening import Means, addressed, key_source, open_store,
 from partnerauth.stores.passphrase import Passphrase, key_of
 from partnerauth.stores.sources import Sources
 from partnerauth.stores.store import KeySource
-from partnerauth.stores.vaultkey import VaultKey
+from partnerauth.stores.vaultsecret import VaultSecret
 from tests.stores.children import finish, start
 from tests.stores.conditions import NAME, OLD, TAGS
 from tests.stores.conftest import Make
@@ -177,8 +179,8 @@ def test_this_machines_keyring_is_refused_loudly_where_no_desktop_is(monkeypatch
 def test_a_vaults_secret_is_made_once_and_read_in_the_version_that_the_header_names(
     vault_client: SecretClient, store_path: Path, desk: Desk
 ) -> None:
-    def source() -> VaultKey:
-        return VaultKey(lambda: vault_client, str(vault_client.vault_url).rstrip("/"), "store-key")
+    def source() -> VaultSecret:
+        return VaultSecret(lambda: vault_client, str(vault_client.vault_url).rstrip("/"), "store-key")
 
     store = FileStore(store_path, source())
     written = store.write(NAME, OLD, TAGS, None)
@@ -194,7 +196,7 @@ def test_a_vaults_secret_is_made_once_and_read_in_the_version_that_the_header_na
 
 def test_a_vaults_secret_that_is_no_key_is_named(vault_client: SecretClient, store_path: Path) -> None:
     vault_client.set_secret("store-key", "nothing of the kind")
-    source = VaultKey(lambda: vault_client, str(vault_client.vault_url), "store-key")
+    source = VaultSecret(lambda: vault_client, str(vault_client.vault_url), "store-key")
 
     with pytest.raises(StoreKeyWrong, match="no key"):
         FileStore(store_path, source).check()
@@ -225,6 +227,9 @@ def means(tmp_path: Path, secrets: Mapping[str, str] | None = None) -> Means:
         ("given", "given"),
         ("vault:https://contoso.vault.azure.net/store-key", "vault"),
         ("vault:https://contoso.vault.azure.net/secrets/store-key", "vault"),
+        ("vault:https://contoso.vault.azure.net/keys", "vault"),
+        ("vault:https://contoso.vault.azure.net/keys/store-key", "vault-key"),
+        ("vault:https://localhost:8443/contoso.vault.azure.net/keys/store-key", "vault-key"),
     ],
 )
 def test_a_setting_names_a_source(tmp_path: Path, setting: str, kind: str) -> None:
@@ -232,8 +237,10 @@ def test_a_setting_names_a_source(tmp_path: Path, setting: str, kind: str) -> No
     source = key_source(setting, means(tmp_path, {"store_key_value": key}))
 
     assert source.kind == kind
-    if kind == "vault":
-        assert source.where == "https://contoso.vault.azure.net/secrets/store-key"
+    if setting.startswith("vault:"):
+        address = setting.removeprefix("vault:")
+        vault, _, name = address.rpartition("/")
+        assert source.where in {address, f"{vault}/secrets/{name}"}
 
 
 @pytest.mark.parametrize(
@@ -245,12 +252,33 @@ def test_a_setting_names_a_source(tmp_path: Path, setting: str, kind: str) -> No
         ("file", {}),
         ("vault:contoso", {}),
         ("vault:https://contoso.vault.azure.net/", {}),
+        ("vault:https://contoso.vault.azure.net/keys/", {}),
+        ("vault:https://contoso.vault.azure.net/keys/a_b", {}),
+        ("vault:https://contoso.vault.azure.net/keys/store-key/0123456789abcdef0123456789abcdef", {}),
+        ("vault:http://contoso.vault.azure.net/keys/store-key", {}),
         ("https://contoso.vault.azure.net/key", {}),
     ],
 )
 def test_a_setting_that_names_none_is_refused(tmp_path: Path, setting: str, secrets: dict[str, str]) -> None:
     with pytest.raises(Misconfigured):
         key_source(setting, means(tmp_path, secrets))
+
+
+@given(st.text() | st.lists(st.sampled_from(["keys", "secrets", "a-1", "", "é", "a.b"])).map("/".join))
+def test_whatever_a_setting_says_of_a_vault_it_is_a_place_there_or_refused(text: str) -> None:
+    setting = f"vault:https://contoso.vault.azure.net/{text}"
+    try:
+        source = key_source(setting, means(Path("nowhere")))
+    except Misconfigured:
+        return
+    address, _, name = source.where.rpartition("/")
+    assert name.replace("-", "0").isalnum()
+    assert name.isascii()
+    assert address.endswith("/keys" if source.kind == "vault-key" else "/secrets")
+    assert source.where in {
+        setting.removeprefix("vault:"),
+        f"{setting.removeprefix('vault:').rpartition('/')[0]}/secrets/{name}",
+    }
 
 
 def test_only_the_kind_in_the_header_is_tried(tmp_path: Path, store_path: Path) -> None:

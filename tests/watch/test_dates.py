@@ -10,7 +10,7 @@ from pathlib import Path
 from axe_playwright_python.sync_playwright import Axe
 from hypothesis import given
 from hypothesis import strategies as st
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 
 from partnerauth.consent.consent import State
 from partnerauth.consent.plan import Plan
@@ -18,6 +18,7 @@ from partnerauth.oauth.credential_end import CredentialEnd, CredentialKind
 from partnerauth.watch.calendar import calendar, escaped, folded
 from partnerauth.watch.dates import Kind, Span, spans
 from partnerauth.watch.timeline import timeline
+from tests.chromium import window
 from tests.consent.partner import NOON
 from tests.consent.test_plan import kept
 
@@ -204,17 +205,14 @@ def test_nothing_is_drawn_as_such() -> None:
     assert "No consent is kept" in timeline([], NOON)
 
 
-def test_the_drawing_is_accessible_and_fits_its_frame(tmp_path: Path, chromium: Path) -> None:
+def test_the_drawing_is_accessible_and_fits_its_frame(tmp_path: Path, browser: Browser) -> None:
     page_file = tmp_path / "timeline.html"
     drawn = timeline([replace(span, name=span.name * 3) for span in some()], NOON)
     page_file.write_text(
         f'<!doctype html><html lang="en"><title>Timeline</title><main><h1>Timeline</h1>{drawn}</main></html>'
     )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1200, "height": 700})
+    with window(browser, width=1200) as page:
         page.goto(page_file.as_uri())
-        page.screenshot(path=tmp_path / "timeline.png")
         outside = page.evaluate(
             """() => { const frame = document.querySelector('svg').getBoundingClientRect();
             return [...document.querySelectorAll('svg text, svg rect')].filter(e => {
@@ -223,7 +221,6 @@ def test_the_drawing_is_accessible_and_fits_its_frame(tmp_path: Path, chromium: 
             }).map(e => e.textContent) }"""
         )
         violations = Axe().run(page).response["violations"]
-        browser.close()
 
     assert outside == []
     assert [violation["id"] for violation in violations] == []

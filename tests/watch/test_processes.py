@@ -1,6 +1,7 @@
 """The watch as processes: it ends at once when told to, comes up again, tells by what was set up, shares the work."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from partnerauth.emulator.default import ADMIN_AGENT, TENANT
 from partnerauth.messages import Request, Response
 from partnerauth.serving.server import serve
+from partnerauth.watch.health import Health
 from tests.canaries import Canary
 from tests.cli.conftest import place, shell
 from tests.cli.shell import SECONDS, Place, Shell
@@ -221,6 +223,21 @@ def test_systemd_hears_that_it_is_ready_alive_and_stopping(away: Shell, tmp_path
     assert "WATCHDOG=1" in said
     assert (facts["consents"], facts["renewed"]) == (1, 1)
     assert health.stat().st_mode & 0o077 == 0
+
+
+def test_a_socket_without_a_file_is_heard_on_too() -> None:
+    """Where a container has no file system in common with who runs it, the name begins with @."""
+    name = f"partnerauth-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+        heard.bind(f"\0{name}")
+        heard.settimeout(SECONDS)
+        health = Health.of({"NOTIFY_SOCKET": f"@{name}", "WATCHDOG_USEC": "900000000"})
+        health.ready()
+        health.alive("well")
+
+        assert [heard.recv(999), heard.recv(999)] == [b"READY=1", b"WATCHDOG=1\nSTATUS=well"]
+    health.stopping()  # nobody hears, and nothing is raised
+    assert health.every == 450
 
 
 def test_the_calendar_and_the_drawing_come_out_as_they_are(away: Shell) -> None:

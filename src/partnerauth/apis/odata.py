@@ -1,19 +1,27 @@
-"""The filter of an OData list, as far as our APIs document it: `eq`, `and`, parentheses, `any` over a list.
+"""The filter of an OData list: comparisons, `and`, `or`, parentheses, `any` over a list.
 
-Graph has `startswith` besides. Written by the client, read and applied by the emulator, through the same classes (the
-references of Referrals, 5, and of app registration, 4).
+Our APIs document `eq` and `and`; a date is of use only with the other comparisons. Graph has `startswith` besides.
+Written by the client, read and applied by the emulator, through the same classes (the references of Referrals, 5, and
+of app registration, 4).
 """
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 Literal: TypeAlias = str | int | float | bool | None
 
 LONGEST = 4000
+ORDERINGS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "lt": operator.lt,
+    "le": operator.le,
+}
 DEEPEST = 32
 
 
@@ -45,6 +53,30 @@ class Eq:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """A field is not equal to, greater or less than this value (`ne`, `gt`, `ge`, `lt`, `le`)."""
+
+    field: str
+    operator: str
+    value: Literal | Moment
+
+    def holds(self, record: Any) -> bool:
+        """Whether it is so in this JSON object; what cannot be compared is neither greater nor less."""
+        if self.operator == "ne":
+            return not Eq(self.field, self.value).holds(record)
+        found, value = lookup(record, self.field), self.value
+        if isinstance(value, Moment):
+            found, value = _instant(found) if isinstance(found, str) else None, _instant(value.text)
+        pair = (found, value)
+        if not (all(isinstance(one, str) for one in pair) or all(_is_number(one) for one in pair)):
+            return False
+        return bool(ORDERINGS[self.operator](found, value))
+
+    def __str__(self) -> str:
+        return f"{self.field} {self.operator} {_written(self.value)}"
+
+
+@dataclass(frozen=True, slots=True)
 class StartsWith:
     """A field begins so, in any letter case."""
 
@@ -71,7 +103,21 @@ class And:
         return all(part.holds(record) for part in self.parts)
 
     def __str__(self) -> str:
-        return " and ".join(f"({part})" if isinstance(part, And) else str(part) for part in self.parts)
+        return " and ".join(f"({part})" if isinstance(part, And | Or) else str(part) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """One of these."""
+
+    parts: tuple[Filter, ...]
+
+    def holds(self, record: Any) -> bool:
+        """Whether it is so in this JSON object."""
+        return any(part.holds(record) for part in self.parts)
+
+    def __str__(self) -> str:
+        return " or ".join(f"({part})" if isinstance(part, Or) else str(part) for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +136,7 @@ class AnyOf:
         return f"{self.field}/any(t:{_prefixed(self.inside, 't')})"
 
 
-Filter: TypeAlias = Eq | StartsWith | And | AnyOf
+Filter: TypeAlias = Eq | Compared | StartsWith | And | Or | AnyOf
 
 
 def lookup(record: Any, field: str) -> Any:
@@ -115,9 +161,9 @@ def read_filter(text: str, *, functions: bool = False) -> Filter:
 def fields_of(condition: Filter) -> tuple[str, ...]:
     """The fields that a filter looks at; those of a list's members behind the list's own name."""
     match condition:
-        case Eq(field, _) | StartsWith(field, _):
+        case Eq(field, _) | Compared(field, _, _) | StartsWith(field, _):
             return (field,)
-        case And(parts):
+        case And(parts) | Or(parts):
             return tuple(field for part in parts for field in fields_of(part))
         case AnyOf(field, inside):
             return tuple(f"{field}/{name}" for name in fields_of(inside))
@@ -157,6 +203,13 @@ class _Reader:
     def _all(self, variable: str, depth: int) -> Filter:
         if depth > DEEPEST:
             raise ValueError("the filter is nested too deeply")
+        parts = [self._every(variable, depth)]
+        while self._peek() == ("name", "or"):
+            self._place += 1
+            parts.append(self._every(variable, depth))
+        return parts[0] if len(parts) == 1 else Or(tuple(parts))
+
+    def _every(self, variable: str, depth: int) -> Filter:
         parts = [self._one(variable, depth)]
         while self._peek() == ("name", "and"):
             self._place += 1
@@ -177,6 +230,8 @@ class _Reader:
         if self._functions and text == "startswith" and self._peek() == ("mark", "("):
             return self._startswith(variable)
         field = self._own(text, variable)
+        if self._peek()[0] == "name" and self._peek()[1] in ("ne", *ORDERINGS):
+            return Compared(field, self._next()[1], self._literal())
         self._expect("name", "eq")
         return Eq(field, self._literal())
 
@@ -243,11 +298,16 @@ def _prefixed(condition: Filter, variable: str) -> str:
     match condition:
         case Eq(field, value):
             return f"{variable}/{field} eq {_written(value)}"
+        case Compared(field, word, value):
+            return f"{variable}/{field} {word} {_written(value)}"
         case StartsWith(field, value):
             return f"startswith({variable}/{field},{_written(value)})"
         case And(parts):
             written = ((part, _prefixed(part, variable)) for part in parts)
-            return " and ".join(f"({text})" if isinstance(part, And) else text for part, text in written)
+            return " and ".join(f"({text})" if isinstance(part, And | Or) else text for part, text in written)
+        case Or(parts):
+            written = ((part, _prefixed(part, variable)) for part in parts)
+            return " or ".join(f"({text})" if isinstance(part, Or) else text for part, text in written)
         case AnyOf(field, inside):
             return f"{variable}/{field}/any({variable}t:{_prefixed(inside, variable + 't')})"
 
@@ -264,6 +324,10 @@ def _written(value: Literal | Moment) -> str:
             return "'" + value.replace("'", "''") + "'"
         case _:
             return str(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _instant(text: str) -> str:

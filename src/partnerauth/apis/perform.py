@@ -13,7 +13,7 @@ from partnerauth.errors import Forbidden, Unreadable
 from partnerauth.flow import LONGEST_PAUSE, MOST_TRIES, Flow, ask, insist, wait
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Headers, Request, Response
-from partnerauth.oauth.refusals import api_refused
+from partnerauth.oauth.api_refusals import api_refused
 
 T = TypeVar("T")
 

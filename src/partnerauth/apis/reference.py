@@ -1,4 +1,4 @@
-"""All the rows of all the tables, for whoever reads them as data: emulator, command line, reference page, doctor."""
+"""All the rows of all the tables, for whoever reads them as data: emulator, command line, reference page."""
 
 from __future__ import annotations
 

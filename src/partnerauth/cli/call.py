@@ -36,7 +36,12 @@ def call(settings: Settings, method: str, path_or_url: str, api: str, kind: str,
 
     PATH_OR_URL is a path of the API (/v1/customers) or one of its addresses; a token goes to no other host. Pages of a
     list are followed. `--output curl` prints a command that takes the header from standard input instead.
-    """
+
+    \b
+    partnerauth call GET /v1/customers
+    partnerauth call GET /v1.0/me --api graph
+    partnerauth call PATCH /v1/customers/ID --body @change.json
+    """  # noqa: D301  # click reads it
     from partnerauth.apis.reference import any_call
     from partnerauth.cli.output import print_json
 

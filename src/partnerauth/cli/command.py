@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -32,24 +34,45 @@ class Root(Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run, and turn every failure into its message, its hint and its exit code; nobody sees a traceback."""
-        from partnerauth.cli.output import crashed, failed
+        from partnerauth.cli import output
 
+        output.open_streams()
         try:
-            return super().main(*args, **kwargs)
+            given = {**kwargs, "standalone_mode": False, "color": output.coloured()}
+            code = super().main(*args, **given) or 0
         except PartnerAuthError as error:
-            raise SystemExit(failed(error)) from None
+            code = output.failed(error)
+        except click.ClickException as error:
+            code = output.misused(error)
+        except click.Abort as end:
+            code = output.broken_off(end)
         except Exception as fault:  # noqa: BLE001  # its text may hold anything
-            raise SystemExit(crashed(fault)) from None
+            code = output.crashed(fault)
+        finally:
+            output.let_go()
+        raise SystemExit(code)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the arguments, and show the help."""
+        with _unread():
+            return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; where nobody reads what it says any more (`| head`), that is no failure."""
-        try:
+        """Run the command."""
+        with _unread():
             return super().invoke(ctx)
-        except BrokenPipeError:
-            from partnerauth.cli.output import nobody_listens
 
-            nobody_listens()
-            raise SystemExit(0) from None
+
+@contextmanager
+def _unread() -> Iterator[None]:
+    """Where nobody reads what is said any more (`| head`), that is no failure."""
+    try:
+        yield
+    except BrokenPipeError:
+        from partnerauth.cli.output import nobody_listens
+
+        nobody_listens()
+        raise SystemExit(0) from None
 
 
 @click.group(
@@ -71,11 +94,12 @@ def command(verbose: bool) -> None:
 
 EXIT_CODES = {
     0: "done",
-    1: "an internal fault",
+    1: "an internal fault; or what is printed cannot be written",
     2: "usage: an argument or a setting",
     3: "a person must consent",
     4: "MFA is missing",
     5: "refused",
     6: "unreachable",
     7: "the store failed",
+    130: "broken off by Ctrl-C",
 }

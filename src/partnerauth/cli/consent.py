@@ -54,11 +54,23 @@ def consent(settings: Settings, **given: Any) -> None:
 
     Opens the sign-in page in a browser. The person must be an agent of the partner's tenant with MFA. What comes back
     is judged before anything is stored: tenant, person, id_token, MFA. Then it is tried at each API.
-    """
+
+    \b
+    partnerauth consent
+    partnerauth consent --paste --login-hint admin.agent@contoso.com
+    partnerauth consent --import msal-cache.json
+    partnerauth consent --import https://contoso-tokens.vault.azure.net/
+    """  # noqa: D301  # click reads it
     context = click.get_current_context()
     if context.invoked_subcommand is not None:
         _require_no_options(context)
         return
+    from partnerauth.cloud import GUID
+
+    if given["person"] and not GUID.fullmatch(given["person"]):
+        hint = "Give the object id of the account, a GUID; --login-hint takes a user name."
+        raise Misconfigured("--person is no object id", hint=hint)
+    _ = settings.reach  # what it names wrongly is told before anybody signs in
     kept = obtain(
         settings,
         way=_way(given),
@@ -206,12 +218,15 @@ def open_link(link: str) -> None:
     """Open the link in the person's browser.
 
     In a process of its own: some browsers only return when they are closed, and what they say is no part of our answer.
+    It and the browser see none of our variables, which may hold secrets.
     """
+    import os
     import subprocess
     import sys
 
     opening = "import sys, webbrowser; webbrowser.open(sys.argv[1])"  # as a module it would ring the bell
-    subprocess.Popen([sys.executable, "-I", "-c", opening, link], stdout=sys.stderr)  # noqa: S603
+    theirs = {name: value for name, value in os.environ.items() if not name.startswith("PARTNERAUTH_")}
+    subprocess.Popen([sys.executable, "-I", "-c", opening, link], stdout=sys.stderr, env=theirs)  # noqa: S603
 
 
 def _paste(settings: Settings, first: FirstConsent, facts: dict[str, str], prompt: str, opened: bool) -> Kept:
@@ -222,9 +237,17 @@ def _paste(settings: Settings, first: FirstConsent, facts: dict[str, str], promp
         "Open this link in a browser, sign in, and paste what you come to (the address, or the text shown):", err=True
     )
     click.echo(ticket.request(_asked(first), prompt=prompt).to(ticket.authority), err=True)
-    pasted = click.prompt("", prompt_suffix="> ", err=True, default="", show_default=False).strip()
-    fields = read_pasted(pasted)
+    fields = read_pasted(_typed())
     return settings.session.run(first.answer(ticket, AuthorizeResponse.read(fields)))
+
+
+def _typed() -> str:
+    try:
+        return str(click.prompt("", prompt_suffix="> ", err=True, default="", show_default=False)).strip()
+    except click.Abort as end:
+        if isinstance(end.__context__, EOFError):
+            return ""
+        raise
 
 
 def _device(settings: Settings, first: FirstConsent, facts: dict[str, str], prompt: str, opened: bool) -> Kept:
@@ -246,7 +269,7 @@ def _import(
     from partnerauth.consent.held import held_in_vault, read_held
 
     if file.startswith("https://"):
-        vault, secret = settings.other_vault(file)
+        vault, secret = settings.stores.other_vault(file)
         tenant = facts["expected_tenant"]
         token = settings.session.run(held_in_vault(vault, settings.application.id, settings.cloud, tenant, secret))
     else:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from partnerauth.cli import again
 from partnerauth.cli.options import as_json, with_settings
 from partnerauth.errors import ConsentLost, Misconfigured, NoConsent, StoreCorrupt, Unreachable
 
@@ -43,7 +44,7 @@ def status(settings: Settings, json_: bool, calendar: bool, plot: bool) -> None:
     elif not rows:
         click.echo("No consent is kept for this application. Let an admin agent run: partnerauth consent")
     else:
-        heads = ("user", "tenant", "MFA", "age", "days left", "last renewal", "state")
+        heads = ("user", "tenant", "MFA", "age", "days left", "last renewal (UTC)", "state")
         table(heads, (_row(fact) for fact in rows))
     _require_none(damaged)
 
@@ -59,8 +60,12 @@ def status(settings: Settings, json_: bool, calendar: bool, plot: bool) -> None:
 def renew(settings: Settings, everything: bool, due: bool, dry_run: bool, json_: bool) -> None:
     """Renew consents before their ninety days run out, the most urgent first.
 
-    The exit code tells whether a person is needed: 3 a consent is lost, 4 MFA is missing, 6 try again.
-    """
+    The exit code tells whether a person is needed: 3 a consent is lost or none is kept, 4 MFA is missing, 6 try again.
+
+    \b
+    partnerauth renew --due            # in a daily job
+    partnerauth renew --dry-run
+    """  # noqa: D301  # click reads it
     from partnerauth.cli.output import print_json, table
 
     if everything and due:
@@ -68,7 +73,8 @@ def renew(settings: Settings, everything: bool, due: bool, dry_run: bool, json_:
     now = settings.clock.now()
     if not dry_run:
         _finish(settings)
-    dues, damaged = _due(settings, now, everything=not due)
+    consents, damaged = _chosen(settings)
+    dues = _due(settings, consents, now, everything=not due)
     if dry_run:
         told = [(one.consent, *_foreseen(one, now)) for one in dues]
     else:
@@ -76,12 +82,14 @@ def renew(settings: Settings, everything: bool, due: bool, dry_run: bool, json_:
         now = settings.clock.now()
     if json_:
         print_json([{**facts(consent, now), "result": text, "exit_code": code} for consent, text, code in told])
-    elif not told:
-        click.echo("Nothing is due." if due else "No consent is kept for this application.")
-    else:
+    elif told:
         rows = ((c.username, c.tenant, f"{c.age(now).days} days ago", text) for c, text, _ in told)
         table(("user", "tenant", "obtained", "result"), rows)
+    elif consents:
+        click.echo("Nothing is due.")
     _require_none(damaged)
+    if not consents:
+        raise nothing_kept("renew")
     raise SystemExit(worst([code for *_, code in told]))
 
 
@@ -92,9 +100,27 @@ def forget(settings: Settings, yes: bool) -> None:
     """Forget the consent of a tenant, and the access tokens got by it. A person must consent again afterwards."""
     consent = settings.session.run(settings.book.find(settings.get("tenant")))
     if not yes:
-        click.confirm(f"Forget the consent of {consent.username} for {consent.tenant}?", abort=True, err=True)
+        _confirm(f"Forget the consent of {consent.username} for {consent.tenant}?")
     settings.session.run(settings.book.forget(consent.tenant))
+    again.forget()
     click.echo(f"forgotten: {consent.username} for {consent.tenant}")
+
+
+def nothing_kept(what: str) -> NoConsent:
+    """The failure of a job that has nothing to do: of another account, or with another store, none would find out."""
+    return NoConsent(
+        f"there is nothing to {what}: no consent of this application is kept here",
+        hint="Look whether it is the right store (`partnerauth store explain`), or run `partnerauth consent`.",
+    )
+
+
+def _confirm(question: str) -> None:
+    try:
+        click.confirm(question, abort=True, err=True)
+    except click.Abort as end:
+        if isinstance(end.__context__, EOFError):
+            raise Misconfigured("nobody is here to say yes", hint="Add --yes.") from None
+        raise
 
 
 def worst(codes: list[int]) -> int:
@@ -163,15 +189,14 @@ def _row(fact: dict[str, Any]) -> tuple[str, ...]:
     return (fact["user"], fact["tenant"], mfa, f"{fact['age_days']} d", str(fact["days_left"]), last, state)
 
 
-def _due(settings: Settings, now: datetime, *, everything: bool) -> tuple[list[Due], list[StoreCorrupt]]:
-    """The plan for the chosen consents, by deadline: all, or those that are due and those that are lost."""
+def _due(settings: Settings, consents: list[Consent], now: datetime, *, everything: bool) -> list[Due]:
+    """The plan for these consents, by deadline: all, or those that are due and those that are lost."""
     from partnerauth.cli.watched import plan_of
     from partnerauth.consent.plan import by_deadline
 
     plan = plan_of(settings)
-    consents, damaged = _chosen(settings)
     dues = by_deadline(plan.due(consent, now) for consent in consents)
-    return [one for one in dues if everything or one.at is None or one.now(now)], damaged
+    return [one for one in dues if everything or one.at is None or one.now(now)]
 
 
 def _foreseen(due: Due, now: datetime) -> tuple[str, int]:
@@ -216,7 +241,7 @@ def _drawn(settings: Settings, consents: list[Consent], now: datetime, *, plot: 
     from partnerauth.cli.watched import plan_of
     from partnerauth.watch.dates import spans
 
-    found = list(spans(consents, settings.credential_ends(), plan_of(settings), settings.application.id, now))
+    found = list(spans(consents, settings.credentials.ends(), plan_of(settings), settings.application.id, now))
     if plot:
         from partnerauth.watch.timeline import timeline
 

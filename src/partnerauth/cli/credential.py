@@ -47,8 +47,9 @@ def status(settings: Settings, refresh: bool, json_: bool) -> None:
     if refresh:
         from partnerauth.onboarding.ends import looked_up
 
-        settings.session.run(looked_up(settings.holdings, settings.notebook, _directory(settings), settings.clock))
-    ends = settings.credential_ends()
+        own = settings.credentials
+        settings.session.run(looked_up(own.holdings, own.notebook, _directory(settings), settings.clock))
+    ends = settings.credentials.ends()
     now = settings.clock.now()
     if json_:
         print_json([_facts(end, now) for end in ends])
@@ -76,7 +77,12 @@ def rotate(settings: Settings, **given: Any) -> None:
     The new one is added to the app registration, waited for, proven by use, stored and read back; the former one works
     until the next rotation, or as long as --overlap says. What was broken off is mended by the next run. For a daily
     job: --within 30, which also retires what is due.
-    """
+
+    \b
+    partnerauth credential rotate --dry-run
+    partnerauth credential rotate --kind certificate --to application.pem
+    partnerauth credential rotate --within 30
+    """  # noqa: D301  # click reads it
     from partnerauth.config import CREDENTIALS
 
     if given["retire_now"] and given["overlap"] is not None:
@@ -119,7 +125,7 @@ def _rotation(settings: Settings, kind: str | None, to: str | None) -> Rotation:
     from partnerauth.oauth.credential_end import CredentialKind
     from partnerauth.onboarding.rotation import Rotation
 
-    holdings = {holding.kind: holding for holding in settings.holdings if holding.kind.value in KINDS}
+    holdings = {holding.kind: holding for holding in settings.credentials.holdings if holding.kind.value in KINDS}
     chosen = CredentialKind(kind) if kind else next(iter(holdings), None)
     if chosen is None:
         raise Misconfigured(
@@ -136,16 +142,16 @@ def _rotation(settings: Settings, kind: str | None, to: str | None) -> Rotation:
             hint="Name a file for it with --to PATH, or the secret store with --to store.",
         )
     return Rotation(
-        settings.required("client_id").lower(),
+        settings.client_id,
         settings.authority(),
         _directory(settings, holding),
-        settings.notebook,
-        settings.place,
+        settings.credentials.notebook,
+        settings.credentials.place,
         settings.clock,
         chosen,
         target,
         holding,
-        passphrase=lambda: settings.certificate_passphrase,
+        passphrase=settings.credentials.passphrase,
         dialect=settings.dialect,
     )
 
@@ -157,15 +163,14 @@ def _directory(settings: Settings, holding: Holding | None = None) -> Directory:
 
     own = holding.read() if holding is not None else None
     callers = [settings.source("app"), settings.user()]
-    client = settings.required("client_id").lower()
-    return Directory(client, callers, settings.clock, own if isinstance(own, Certificate) else None)
+    return Directory(settings.client_id, callers, settings.clock, own if isinstance(own, Certificate) else None)
 
 
 def _setting(settings: Settings, kind: CredentialKind) -> str:
     """Where the credential of this kind lies, as a setting says it; empty for a variable and for none."""
     from partnerauth.config import CREDENTIALS
 
-    if not any(holding.kind is kind and holding.place is not None for holding in settings.holdings):
+    if not any(holding.kind is kind and holding.place is not None for holding in settings.credentials.holdings):
         return ""
     return _absolute(settings.get(CREDENTIALS[kind.value]))
 
@@ -181,11 +186,12 @@ def _ends_within(settings: Settings, rotation: Rotation, span: timedelta) -> boo
     from partnerauth.onboarding.ends import looked_up
 
     def end() -> datetime | None:
-        return next((one.ends for one in settings.credential_ends() if one.kind is rotation.kind), None)
+        return next((one.ends for one in settings.credentials.ends() if one.kind is rotation.kind), None)
 
     found = end()
     if found is None and rotation.holding is not None:
-        settings.session.run(looked_up([rotation.holding], settings.notebook, rotation.directory, settings.clock))
+        notebook = settings.credentials.notebook
+        settings.session.run(looked_up([rotation.holding], notebook, rotation.directory, settings.clock))
         found = end()
     return found is None or found - settings.clock.now() <= span
 

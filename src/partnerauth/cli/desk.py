@@ -41,7 +41,11 @@ def web(
     Its address (https://localhost:44395/ if --url does not say otherwise) must be a redirect URI of the application.
     Prints one line when it is ready; Ctrl-C or SIGTERM ends it. On another address than this machine's people need an
     invitation (`partnerauth consent invite`), unless --anyone says otherwise.
-    """
+
+    \b
+    partnerauth consent web
+    partnerauth consent web --url https://consent.contoso.com/ --port 44395
+    """  # noqa: D301  # click reads it
     if anyone and invited:
         raise click.UsageError("--anyone and --invited exclude each other.")
     address = urlsplit(settings.desk_url)
@@ -86,18 +90,18 @@ def web(
 def desk_of(settings: Settings, *, by_invitation: bool) -> Desk:
     """The desk that the settings describe. Raises `Misconfigured`, `StoreFailed`, `Unreachable`."""
     from partnerauth.consent.desk import Desk
-    from partnerauth.consent.page import templates
+    from partnerauth.consent.page import PAGES
     from partnerauth.consent.visit import Visits
     from partnerauth.oauth.discovery import tenant_id
 
-    templates()
+    _ = PAGES.templates  # what is missing is told before anybody comes
     authority = settings.authority(settings.get("tenant") or "organizations")
     first = settings.first_consent()
     settings.store.check()
     settings.session.run(first.finish())  # what was left unjudged by a crash
     return Desk(
         first=first,
-        visits=Visits(settings.desk_store, settings.cloud, settings.application.id, settings.clock),
+        visits=Visits(settings.stores.desk, settings.cloud, settings.application.id, settings.clock),
         invitations=settings.invitations,
         authority=authority,
         apis=settings.reach,

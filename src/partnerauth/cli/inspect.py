@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from partnerauth.cli.options import as_json
-from partnerauth.errors import Misconfigured
+from partnerauth.errors import Misconfigured, Unreadable
 
 MOST_BYTES = 262_144
 
@@ -21,13 +21,21 @@ def inspect(file: str, json_: bool) -> None:
     """Say what the token in FILE (or on standard input) says, and whether Partner Center would accept it.
 
     The token itself is never printed, and its signature is not checked: it tells what a service would read.
-    """
+
+    \b
+    partnerauth token | partnerauth inspect
+    partnerauth inspect --json answer.json
+    """  # noqa: D301  # click reads it
     from partnerauth.cli.output import print_json, table
     from partnerauth.clock import SYSTEM
-    from partnerauth.hidden import Hidden
     from partnerauth.oauth.evidence import accepted_by_partner_center, read_access_token
+    from partnerauth.oauth.pasted import pasted
 
-    evidence = read_access_token(Hidden(bare(text_of(file))))
+    try:
+        evidence = read_access_token(pasted(text_of(file)))
+    except Unreadable as error:  # nobody answered so: it was given
+        hint = "Give an access token, or the answer that it came in; a refresh token tells nobody anything."
+        raise Misconfigured(error.message, hint=hint) from None
     reasons = accepted_by_partner_center(evidence, SYSTEM.now())
     facts: dict[str, Any] = {
         "user": evidence.username,
@@ -59,7 +67,12 @@ def inspect(file: str, json_: bool) -> None:
 @click.argument("code")
 @as_json
 def explain(code: str, json_: bool) -> None:
-    """Explain an AADSTS or Partner Center CODE: its cause, who must act, and the remedy. Works offline."""
+    """Explain an AADSTS or Partner Center CODE: its cause, who must act, and the remedy. Works offline.
+
+    \b
+    partnerauth explain 900421
+    partnerauth explain AADSTS50076
+    """  # noqa: D301  # click reads it
     from partnerauth.cli.output import print_json
     from partnerauth.oauth.refusals import explain as row_of
 
@@ -87,23 +100,10 @@ def explain(code: str, json_: bool) -> None:
         click.echo("consent: a new consent helps")
 
 
-def bare(text: str) -> str:
-    """The token in what people have at hand: alone, as a header, as `Bearer …`, or the token endpoint's JSON."""
-    text = text.strip()
-    if text.startswith("{"):
-        from partnerauth.messages import Response
-
-        try:
-            value = Response(200, body=text.encode()).value()
-        except ValueError:
-            value = None
-        if isinstance(value, dict) and isinstance(value.get("access_token"), str):
-            return str(value["access_token"])
-    return text.split()[-1] if text else text
-
-
 def text_of(file: str) -> str:
     """The text of a file, or of standard input for `-`. Raises `Misconfigured`."""
+    from partnerauth.onboarding.holding import decoded
+
     try:
         if file == "-":
             content = sys.stdin.buffer.read(MOST_BYTES + 1)
@@ -112,7 +112,7 @@ def text_of(file: str) -> str:
                 content = opened.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise Misconfigured("this is too long to be a token")
-        return content.decode("utf-8")
+        return decoded(content)
     except OSError as error:
         # The name is not repeated: somebody may have given the token itself as the argument.
         raise Misconfigured(

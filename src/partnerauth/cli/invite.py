@@ -30,7 +30,12 @@ def invite(settings: Settings, listed: bool, withdraw: str | None, json_: bool, 
     """Make a link by which one person may consent, once, at the consent page of this application.
 
     The link is printed this once: the store knows only a hash of it. Send it to the person who is to consent.
-    """
+
+    \b
+    partnerauth consent invite --account admin.agent@contoso.com
+    partnerauth consent invite --list
+    partnerauth consent invite --withdraw 5d1c0a2f9b34
+    """  # noqa: D301  # click reads it
     from partnerauth.cli.output import print_json, table
 
     run, invitations, now = settings.session.run, settings.invitations, settings.clock.now()

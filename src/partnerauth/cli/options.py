@@ -32,7 +32,7 @@ def with_settings(*more: str) -> Callable[[F], F]:
         decorated: Any = called
         for name in reversed(names):
             flags = (*SHORTER.get(name, ()), "--" + name.replace("_", "-"))
-            metavar = "PATH" if name in ("certificate", "store_key", "ca") or name.endswith("_file") else "TEXT"
+            metavar = "PATH" if name in ("certificate", "ca") or name.endswith("_file") else "TEXT"
             decorated = click.option(*flags, name, metavar=metavar, help=HELP[name])(decorated)
         result: F = decorated
         return result
@@ -45,13 +45,13 @@ HELP = {
     "cloud": "global, us-government, china, or an emulator's origin.",
     "tenant": "The tenant: its id or a domain.",
     "client_id": "The application (client) id.",
-    "client_secret_file": "A file with the application's secret.",
-    "certificate": "A PEM file with certificate and private key.",
+    "client_secret_file": "A file with the application's secret, or store.",
+    "certificate": "A PEM or PFX file with certificate and private key, or store.",
     "certificate_passphrase_file": "A file with the certificate's passphrase.",
     "credentials": "Which credentials are tried, in which order.",
     "redirect_uri": "Where the browser comes back to.",
     "dialect": "v1 (default) or v2.",
-    "store": "file (default), a path, postgresql://…, or a vault's address.",
+    "store": "file (default), a path, postgresql://…, a vault's https://…, openbao:https://….",
     "store_key": "The store's key: file:PATH, keyring, passphrase, vault:…, given.",
     "store_passphrase_file": "A file with the store's passphrase.",
     "store_token_file": "A file with the token for OpenBao or Vault.",

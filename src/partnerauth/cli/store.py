@@ -55,8 +55,10 @@ def verify(settings: Settings, json_: bool) -> None:
     found = [(name, _fault(settings.store, name)) for name in _names(settings.store)]
     if json_:
         print_json([{"name": name, "opens": fault is None, "message": fault or ""} for name, fault in found])
-    else:
+    elif found:
         table(("entry", "found"), ((name, fault or "opens, and is what was written") for name, fault in found))
+    else:
+        click.echo("There are no entries.")
     broken = [name for name, fault in found if fault]
     if broken:
         raise StoreCorrupt(
@@ -86,7 +88,11 @@ def move(
 
     Nothing newer in the other store is overwritten. Then set `store` to the other one. With --forget nothing is left
     here; without it both keep a token of the same consent, and only the one that is renewed stays alive.
-    """
+
+    \b
+    partnerauth store move --to postgresql://db.contoso.com/tokens --to-key keyring
+    partnerauth store move --to other.db --forget
+    """  # noqa: D301  # click reads it
     from partnerauth.stores import transfer
 
     source, target = settings.store, _target(settings, to, to_key, new_passphrase_file)
@@ -173,7 +179,12 @@ def rekey(settings: Settings, new_key: str | None, new_passphrase_file: str | No
 
     It is one transaction: after a crash the former key opens the store, or the new one does. Programs that have the
     store open go on; set `store_key` for those that start.
-    """
+
+    \b
+    partnerauth store rekey --new-key keyring
+    partnerauth store rekey --new-key vault:https://NAME.vault.azure.net/keys/KEY
+    partnerauth store rekey --values
+    """  # noqa: D301  # click reads it
     from partnerauth.stores.opening import key_source
     from partnerauth.stores.store import SealingStore
 
@@ -185,6 +196,11 @@ def rekey(settings: Settings, new_key: str | None, new_passphrase_file: str | No
             hint="Only a file and PostgreSQL are sealed by us; a vault seals itself.",
         )
     source = key_source(new_key, _means(settings, new_passphrase_file)) if new_key else None
+    if new_key and new_key.startswith("vault:") and settings.credentials.in_store:
+        raise Misconfigured(
+            "the application's credential lies in this store, and the vault asks for it before the store opens",
+            hint="Put the credential elsewhere first: a file, or another store.",
+        )
     settings.store.rekey(source, values=values)
     facts = settings.store.explain()
     told = {"key": facts["key"], "key id": facts["key id"], "generation": facts["generation"]}
@@ -208,7 +224,7 @@ def _target(settings: Settings, to: str | None, to_key: str, new_passphrase_file
 def _means(settings: Settings, new_passphrase_file: str | None) -> Any:
     what = "New passphrase of the store"
     return replace(
-        settings.means,
+        settings.stores.means,
         passphrase=lambda new: _secret(settings, "STORE_NEW_PASSPHRASE", new_passphrase_file, what, new=new),
     )
 
@@ -308,10 +324,9 @@ def _results(results: Iterable[tuple[str, str]], json_: bool) -> None:
 
 
 def _told(facts: dict[str, Any], json_: bool) -> None:
-    from partnerauth.cli.output import print_json, printable
+    from partnerauth.cli.output import listed, print_json
 
     if json_:
-        print_json(facts)
-        return
-    for name, fact in facts.items():
-        click.echo(f"{name + ':':<15}{printable(str(fact))}")
+        print_json({name.replace(" ", "_"): fact for name, fact in facts.items()})
+    else:
+        click.echo(listed(facts.items()))

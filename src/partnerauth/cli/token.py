@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from partnerauth.cli.options import with_settings
+from partnerauth.cli.output import as_text
+from partnerauth.clock import SYSTEM
 
 if TYPE_CHECKING:
     from partnerauth.config import Settings
+    from partnerauth.oauth.tokens import TokenSet
 
 
 @click.command(short_help="Print an access token.")
@@ -26,18 +30,34 @@ def token(settings: Settings, api: str, kind: str, output: str) -> None:
 
     NAME is partner-center, referrals, graph, key-vault or management. `--tenant` may name a customer's tenant where the
     partner's own is configured.
-    """
+
+    \b
+    partnerauth token
+    partnerauth token --api referrals --output header
+    """  # noqa: D301  # click reads it
     tokens = settings.session.token(settings.source(kind, settings.get("tenant")), settings.resource(api))
     text = tokens.access_token.reveal()
+    if output == "json":
+        printed = as_text({"access_token": text, "token_type": "Bearer", "expires_at": tokens.expires_at})
+    else:
+        printed = f"Authorization: Bearer {text}" if output == "header" else text
     if tokens.unsaved:
         click.echo(
             "warning: the store failed; the rotated refresh token could not be kept, the former one stays", err=True
         )
-    if output == "json":
-        from partnerauth.cli.output import print_json
-
-        print_json({"access_token": text, "token_type": "Bearer", "expires_at": tokens.expires_at})
-    elif output == "header":
-        click.echo(f"Authorization: Bearer {text}")
     else:
-        click.echo(text)
+        _remember(settings, tokens, printed)
+    click.echo(printed)
+
+
+def _remember(settings: Settings, tokens: TokenSet, printed: str) -> None:
+    """Let the next run of the same command print the same, where files are all that this one asked."""
+    from partnerauth.cli.again import remember
+    from partnerauth.session import used_until
+    from partnerauth.stores.file import FileStore
+    from partnerauth.stores.key import KeyFile
+
+    store = settings.store
+    if settings.clock is SYSTEM and isinstance(store, FileStore) and isinstance(store.key, KeyFile):
+        ends = used_until(tokens).timestamp()
+        remember(sys.argv[1:], printed, ends, store.key.where, [*store.files, *settings.files])

@@ -36,7 +36,7 @@ def watch(settings: Settings, once: bool, json_: bool) -> None:
     context.obj = settings
     if context.invoked_subcommand is not None:
         return
-    from partnerauth.cli.consents import worst
+    from partnerauth.cli.consents import nothing_kept, worst
     from partnerauth.cli.watched import watch_of
     from partnerauth.watch.health import Health
     from partnerauth.watch.sweep import Stopped
@@ -68,6 +68,8 @@ def watch(settings: Settings, once: bool, json_: bool) -> None:
         done = watching.round()
     except Stopped:
         return
+    if not done.consents and not done.codes:
+        raise nothing_kept("watch")
     from partnerauth.consent.consent import State
 
     lost = [3 for consent in done.consents if consent.state is State.LOST]
@@ -118,13 +120,13 @@ def _sentence(event: Event) -> None:
     from partnerauth.cli.output import printable
 
     facts = event.facts
-    if event.name == "round" and not (facts["renewed"] or facts["failed"] or facts["postponed"]):
+    if event.name == "round" and facts["consents"] and not (facts["renewed"] or facts["failed"] or facts["postponed"]):
         return
     order = ("title", "user", "tenant", "what", "error", "hint", "who", "remedy", "channel")
     said = [str(facts[name]) for name in order if facts.get(name)]
     if event.name == "round":
         said = [f"{name} {facts[name]}" for name in ("consents", "renewed", "failed", "postponed", "lost")]
-    _out(printable(f"{event.at:%Y-%m-%d %H:%M:%S} {event.name}: {'; '.join(said)}".rstrip(": ")))
+    _out(printable(f"{event.at:%Y-%m-%d %H:%M:%SZ} {event.name}: {'; '.join(said)}".rstrip(": ")))
 
 
 def _out(line: str) -> None:
@@ -135,6 +137,8 @@ def _out(line: str) -> None:
         from partnerauth.cli.output import nobody_listens
 
         nobody_listens()
+    except OSError:  # a full disk, which may be mended
+        return
 
 
 def _unit(settings: Settings, kind: str, image: str) -> Unit:

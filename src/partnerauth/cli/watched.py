@@ -37,7 +37,7 @@ FILES = ("certificate", "ca", "alarm_ca")
 
 def plan_of(settings: Settings) -> Plan:
     """What the settings and the store know about ends. Raises `StoreFailed`."""
-    return replace(_policy(settings), credential_ends=last_end(settings.credential_ends()))
+    return replace(_policy(settings), credential_ends=last_end(settings.credentials.ends()))
 
 
 def _policy(settings: Settings) -> Plan:
@@ -72,7 +72,7 @@ def watch_of(
 
     door = _door(settings)
     shared, own = _told(settings)
-    plan, _ = _policy(settings), settings.client_secret_ends  # what is set wrong is said at once
+    plan, _ = _policy(settings), settings.credentials.secret_ends  # what is set wrong is said at once
     teller = Teller(
         settings.application.id,
         settings.cloud.name,
@@ -100,7 +100,7 @@ def watch_of(
         settings.clock,
         pause,
         say,
-        settings.credential_ends,
+        settings.credentials.ends,
         _heartbeat(settings, door, pause),
         health=health,
         changed=stamps_of(settings),
@@ -131,7 +131,7 @@ def stamps_of(settings: Settings) -> Callable[[], bool]:
 
     def credentials() -> object:
         try:
-            return [(one.kind, one.key_id, one.ends) for one in settings.credential_ends()]
+            return [(one.kind, one.key_id, one.ends) for one in settings.credentials.ends()]
         except PartnerAuthError:
             return None
 

@@ -35,13 +35,14 @@ from partnerauth.flow import Flow
 from partnerauth.hidden import Hidden
 from partnerauth.oauth.application import Application
 from partnerauth.oauth.authorize import AuthorizeResponse, Ticket
+from partnerauth.oauth.codes import Mark
 from partnerauth.oauth.device import DeviceLogin, poll
 from partnerauth.oauth.evidence import Evidence, Mfa, judge, read_access_token, read_id_token
 from partnerauth.oauth.exchange import exchange
 from partnerauth.oauth.grants import Grant, RefreshToken
 from partnerauth.oauth.id_token import IdToken, agree, verify_id_token
 from partnerauth.oauth.keys import SigningKeys
-from partnerauth.oauth.refusals import Mark, mark_of
+from partnerauth.oauth.refusals import mark_of
 from partnerauth.oauth.tokens import TokenSet
 from partnerauth.stores.store import Entry
 

@@ -28,7 +28,7 @@ from partnerauth.errors import (
     WrongPerson,
     WrongTenant,
 )
-from partnerauth.oauth.refusals import REFUSALS
+from partnerauth.oauth.codes import REFUSALS
 
 SAME, OTHER, NONE = "same", "other", ""
 """Whether the page offers to start again: as before, with another account, or not."""

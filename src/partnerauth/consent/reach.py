@@ -15,8 +15,8 @@ from partnerauth.consent.user import AppUser
 from partnerauth.errors import Misconfigured, PartnerAuthError, Refused, Unreadable
 from partnerauth.flow import Flow
 from partnerauth.hidden import Hidden
+from partnerauth.oauth.codes import REFUSALS
 from partnerauth.oauth.evidence import read_access_token
-from partnerauth.oauth.refusals import REFUSALS
 from partnerauth.oauth.tokens import TokenSet
 
 AGENTS: Mapping[str, str] = {
@@ -25,6 +25,14 @@ AGENTS: Mapping[str, str] = {
     SALES_AGENTS: "Sales agent",
 }
 USUAL = (Api.PARTNER_CENTER, Api.REFERRALS, Api.GRAPH, Api.MANAGEMENT)
+API_NAMES: Mapping[str, str] = {
+    "partner-center": "Microsoft Partner Center",
+    "referrals": "Partner Center Referrals",
+    "graph": "Microsoft Graph",
+    "management": "Azure Resource Manager",
+    "key-vault": "Azure Key Vault",
+}
+"""What they are called, for people."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,12 @@ from partnerauth.errors import (
 from partnerauth.flow import Flow, wait, work
 from partnerauth.hidden import Hidden
 from partnerauth.oauth.application import Application
+from partnerauth.oauth.codes import REFUSALS, Mark
 from partnerauth.oauth.evidence import Evidence, Mfa, read_access_token
 from partnerauth.oauth.exchange import exchange
 from partnerauth.oauth.grants import RefreshToken
 from partnerauth.oauth.keys import SigningKeys
-from partnerauth.oauth.refusals import REFUSALS, Mark, mark_of
+from partnerauth.oauth.refusals import mark_of
 from partnerauth.oauth.sources import identity
 from partnerauth.oauth.tokens import TokenSet
 

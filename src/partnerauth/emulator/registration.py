@@ -59,6 +59,8 @@ class Registration:
     platforms: dict[str, str] = field(default_factory=dict)
     permissions: dict[str, set[str]] = field(default_factory=dict)
     id_tokens: bool = True
+    access_tokens: bool = False
+    """Whether the authorize endpoint itself issues access tokens (the implicit flow)."""
     enabled: bool = True
     in_partner_center: bool = True
     """Registered in Partner Center's App management, as app-only calls require."""

@@ -12,22 +12,21 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
-from datetime import datetime, timedelta
-from enum import Enum
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import Any
 
 from partnerauth.cloud import CLOUDS, GLOBAL, Cloud
 from partnerauth.emulator.clock import WorldClock
-from partnerauth.emulator.groups import Group
-from partnerauth.emulator.principals import ServicePrincipal
+from partnerauth.emulator.customer import Customer, CustomerUser
+from partnerauth.emulator.person import AGENTS, Method, Person, Role
 from partnerauth.emulator.registration import AppCertificate, AppSecret, FederatedCredential, Registration
 from partnerauth.emulator.relationships import Relationship
 from partnerauth.emulator.rules.access import AccessPolicy
-from partnerauth.emulator.rules.causes import Cause
 from partnerauth.emulator.rules.measures import Measures
 from partnerauth.emulator.rules.policies import Policies
 from partnerauth.emulator.snapshot import Snapshot
-from partnerauth.hidden import Hidden
+from partnerauth.emulator.tenant import Tenant
+from partnerauth.emulator.vault import KeyVersion, SecretVersion, Stored, Vault, VaultKey, VaultRole, VaultSecret
 
 __all__ = [
     "AGENTS",
@@ -37,14 +36,17 @@ __all__ = [
     "Customer",
     "CustomerUser",
     "FederatedCredential",
+    "KeyVersion",
     "Method",
     "Person",
     "Policies",
     "Registration",
     "Role",
     "SecretVersion",
+    "Stored",
     "Tenant",
     "Vault",
+    "VaultKey",
     "VaultRole",
     "VaultSecret",
     "World",
@@ -54,205 +56,6 @@ DRAWN = 1024
 """So many random bytes are drawn ahead."""
 VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 """The first digit of a GUID's fourth part, as RFC 9562 4.1 says."""
-
-
-class Role(Enum):
-    """A role of Partner Center, or the directory role that the documents name beside them."""
-
-    GLOBAL_ADMIN = "global_admin"
-    ADMIN_AGENT = "admin_agent"
-    SALES_AGENT = "sales_agent"
-    HELPDESK_AGENT = "helpdesk_agent"
-    REFERRALS_ADMIN = "referrals_admin"
-    REFERRALS_USER = "referrals_user"
-
-
-class Method(Enum):
-    """How a person can prove themselves, besides a password and an authenticator's code."""
-
-    PUSH = "push"
-    """The telephone asks for a number that the page shows."""
-    SECURITY_KEY = "security_key"
-    """In the place of a password; it counts as two factors."""
-    EXTERNAL = "external"
-    """Another company's second factor (Entra ID's custom controls)."""
-
-
-AGENTS = frozenset({Role.ADMIN_AGENT, Role.SALES_AGENT, Role.HELPDESK_AGENT})
-
-
-@dataclass(slots=True)
-class Person:
-    """A user of a tenant. `totp` is the shared secret of the authenticator (raw ASCII); without it, no MFA."""
-
-    id: str
-    upn: str
-    given_name: str
-    family_name: str
-    password: Hidden
-    roles: set[Role] = field(default_factory=set)
-    totp: Hidden | None = None
-    enabled: bool = True
-    password_is_temporary: bool = False
-    valid_from: datetime | None = None
-    """Refresh tokens issued before this moment are revoked."""
-    directory_roles: set[str] = field(default_factory=set)
-    """Directory roles by name, such as `Application Administrator`; Global Administrator is among `roles`."""
-    display_name: str = ""
-    usage_location: str = ""
-    methods: set[Method] = field(default_factory=set)
-    device: str = ""
-    """What they sign in from: `compliant`, `managed`, or nothing that an administrator knows."""
-    password_ends: datetime | None = None
-    """When the password expires."""
-    revoked: dict[Cause, datetime] = field(default_factory=dict)
-    """What ended refresh tokens and sessions from before, and when it happened last."""
-
-    @property
-    def second_factor(self) -> bool:
-        """Whether there is one to ask for."""
-        return self.totp is not None or bool(self.methods & {Method.PUSH, Method.SECURITY_KEY})
-
-    @property
-    def privileged(self) -> bool:
-        """Whether security defaults ask for a second factor every time: administrators, and partners' agents."""
-        return bool(self.directory_roles or self.roles & {Role.GLOBAL_ADMIN, *AGENTS})
-
-    @property
-    def name(self) -> str:
-        """The display name."""
-        return self.display_name or f"{self.given_name} {self.family_name}"
-
-
-@dataclass(slots=True)
-class Tenant:
-    """A directory.
-
-    `grants` are consents: names by client id, API's application id and person id, or "" for all. `application_grants`
-    are permissions of applications themselves: names by client id and API's application id. `principals` holds the
-    service principals that are more than their application (see `emulator.principals`).
-    """
-
-    id: str
-    name: str
-    domains: list[str]
-    country: str = "US"
-    partner: bool = False
-    people: dict[str, Person] = field(default_factory=dict)
-    grants: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)
-    application_grants: dict[tuple[str, str], set[str]] = field(default_factory=dict)
-    principals: dict[str, ServicePrincipal | None] = field(default_factory=dict)
-    groups: dict[str, Group] = field(default_factory=dict)
-    cloud: str = GLOBAL.name
-    """The national cloud that it lives in, with its people, applications and vaults."""
-    secrets_last: timedelta | None = None
-    """The longest that a new client secret may hold; nothing at all: secrets are forbidden; None: as it likes."""
-
-    def person(self, upn: str) -> Person | None:
-        """The person with this user principal name, in any letter case."""
-        wanted = upn.strip().lower()
-        return next((person for person in self.people.values() if person.upn.lower() == wanted), None)
-
-
-@dataclass(slots=True)
-class CustomerUser:
-    """A user in a customer's directory, as Partner Center shows it."""
-
-    id: str
-    upn: str
-    first_name: str
-    last_name: str
-    usage_location: str = "US"
-    active: bool = True
-
-
-@dataclass(slots=True)
-class Customer:
-    """A customer of the partner. `gdap` names the directory roles of the granular relationship, if there is one."""
-
-    id: str
-    name: str
-    domain: str
-    relationship: str = "reseller"
-    country: str = "US"
-    users: dict[str, CustomerUser] = field(default_factory=dict)
-    grants: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)
-    """Consents in the customer's directory (Partner Center's `applicationconsents`), keyed as `Tenant.grants`."""
-    application_grants: dict[tuple[str, str], set[str]] = field(default_factory=dict)
-    principals: dict[str, ServicePrincipal | None] = field(default_factory=dict)
-    gdap: set[str] = field(
-        default_factory=lambda: {"Directory Readers", "User Administrator", "Application Administrator"}
-    )
-    subscriptions: list[dict[str, Any]] = field(default_factory=list)
-    """As plain data."""
-
-
-@dataclass(slots=True)
-class SecretVersion:
-    """One version of a secret in a vault."""
-
-    id: str
-    value: Hidden
-    created: datetime
-    updated: datetime
-    enabled: bool = True
-    content_type: str | None = None
-    tags: dict[str, str] | None = None
-    not_before: int | None = None
-    expires: int | None = None
-
-
-@dataclass(slots=True)
-class VaultSecret:
-    """A secret and all its versions, oldest first."""
-
-    name: str
-    versions: list[SecretVersion] = field(default_factory=list)
-    deleted: datetime | None = None
-    recovered: datetime | None = None
-    written: datetime | None = None
-
-
-class VaultRole(NamedTuple):
-    """A role of an application or a person at a vault, or at one secret of it."""
-
-    principal: str
-    role: str
-    secret: str = ""
-
-
-@dataclass(slots=True)
-class Vault:
-    """A key vault. `allowed` are the application or person ids that may do everything with its secrets.
-
-    Others have `roles`, or where `access_policies` is there, the permissions that it gives them (`get`, `set`, …).
-    """
-
-    name: str
-    tenant: str
-    allowed: set[str] = field(default_factory=set)
-    secrets: dict[str, VaultSecret] = field(default_factory=dict)
-    retention_days: int = 90
-    roles: set[VaultRole] = field(default_factory=set)
-    access_policies: dict[str, set[str]] | None = None
-    purge_protection: bool = False
-    limit: int | None = None
-    """How many requests it answers in ten seconds, 429 to others; Azure's figure is 4000, None: any number."""
-    retry_after: int | None = None
-    """The seconds of `Retry-After` in a 429; None: it carries none."""
-    delete_takes: timedelta = timedelta()
-    """How long a deletion, or a recovery, is in progress."""
-    write_takes: timedelta = timedelta()
-    """How long a write is in progress: another of the same secret meanwhile is a conflict."""
-    valid_from: datetime | None = None
-    """Tokens issued before this moment are answered with a claims challenge."""
-    cloud: str = GLOBAL.name
-    """The national cloud of its tenant."""
-
-    @property
-    def host(self) -> str:
-        """Its real name."""
-        return f"{self.name}{CLOUDS[self.cloud].vault_suffix}"
 
 
 @dataclass(slots=True)

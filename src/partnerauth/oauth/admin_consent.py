@@ -14,7 +14,8 @@ from partnerauth.cloud import GUID, Authority, Dialect, Resource
 from partnerauth.errors import Tampered, WrongTenant
 from partnerauth.hidden import Hidden
 from partnerauth.oauth.authorize import Ticket
-from partnerauth.oauth.refusals import cleaned, refused_fields
+from partnerauth.oauth.refusals import refused_fields
+from partnerauth.oauth.shown import cleaned
 
 LONGEST_SCOPE = 4000
 

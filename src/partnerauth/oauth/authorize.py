@@ -53,6 +53,7 @@ class AuthorizeRequest:
     amr_values: str = ""
     claims: str = ""
     max_age: str = ""
+    sid: str = ""
     client_info: bool = False
 
     def to(self, authority: Authority) -> str:
@@ -100,6 +101,7 @@ NAMED = (
     "amr_values",
     "claims",
     "max_age",
+    "sid",
 )
 
 

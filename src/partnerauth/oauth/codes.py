@@ -543,6 +543,10 @@ def _application() -> Iterator[Refusal]:
         ADMIN, "Tick ID tokens under Authentication in the app registration, or consent by `code` alone.",
     )
     yield from _same(
+        (700051,), InvalidClient, "unsupported_response_type", "The app registration issues no access tokens here.",
+        ADMIN, "Ask for a `code`, which needs no such switch; or tick access tokens under Authentication.",
+    )
+    yield from _same(
         (9002326,), InvalidClient, REQUEST, "A browser page redeems for a redirect URI that is no single-page one.",
         ADMIN, "Send no Origin header, or register the redirect URI as single-page application.",
     )
@@ -663,7 +667,8 @@ def _request() -> Iterator[Refusal]:
         "Send the parameter that the message names; `id_token` asks for a `nonce` today.",
     )
     yield from _same(
-        (90004, 90013, 90023, 90100, 90102), InvalidRequest, REQUEST, "A parameter is malformed.", OPERATOR, REPORT,
+        (90004, 90005, 90013, 90023, 90100, 90102), InvalidRequest, REQUEST, "A parameter is malformed.", OPERATOR,
+        REPORT,
     )
     yield from _same(
         (90056, 900561), InvalidRequest, REQUEST, "The token endpoint takes POST only.", OPERATOR,

@@ -19,7 +19,8 @@ from partnerauth.messages import Request, Response
 from partnerauth.oauth.application import Application
 from partnerauth.oauth.exchange import exchange
 from partnerauth.oauth.grants import DeviceCode, required
-from partnerauth.oauth.refusals import SLOWER, one_line, refused
+from partnerauth.oauth.refusals import SLOWER, refused
+from partnerauth.oauth.shown import one_line
 from partnerauth.oauth.tokens import TokenSet
 
 SHORTEST, LONGEST = 1, 60

@@ -24,7 +24,7 @@ def tenant_id(authority: Authority) -> Flow[str]:
         raise refused(response)
     try:
         issuer = response.value()["issuer"]
-        segment: str = urlsplit(issuer).path.strip("/").split("/")[0]
+        segment: str = urlsplit(issuer).path.strip("/").removesuffix("/v2.0").rpartition("/")[2]
     except (ValueError, KeyError, TypeError, AttributeError):
         raise Unreadable("the tenant's metadata names no issuer") from None
     if not re.fullmatch(GUID, segment):

@@ -1,66 +1,44 @@
 """Refusals are facts, not strings: an answer that says no becomes the error that tells who must act, and how.
 
-Sources: RFC 6749 5.2 and 4.1.2.1, RFC 8628 3.5; Microsoft "Handling errors and exceptions" and the Partner Center error
-bodies (five forms). What the codes mean stands in `oauth.codes`.
+The sign-in service's stand here, an API's in `oauth.api_refusals`; what the codes mean in `oauth.codes`.
+
+Sources: RFC 6749 5.2 and 4.1.2.1, RFC 8628 3.5; Microsoft "Handling errors and exceptions".
 """
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
-from urllib.parse import quote, quote_plus
 
 from partnerauth.errors import (
-    ApiRefused,
-    Conflicting,
     ConsentNeeded,
-    Forbidden,
     InvalidClient,
     InvalidGrant,
     InvalidRequest,
     MfaMissing,
     Misconfigured,
-    NotFound,
     PartnerAuthError,
     Pending,
     PermissionNeeded,
     Refused,
     SignInCancelled,
     Throttled,
-    Unauthorized,
     Unavailable,
     Unreachable,
     Unreadable,
     WrongTenant,
 )
-from partnerauth.hidden import MASK, Hidden
+from partnerauth.hidden import Hidden
 from partnerauth.messages import Response
-from partnerauth.oauth.codes import REFUSALS, Actor, Mark, Refusal
+from partnerauth.oauth.answer import name_in, object_in, request_id
+from partnerauth.oauth.challenge import challenge
+from partnerauth.oauth.codes import REFUSALS, Mark, Refusal
+from partnerauth.oauth.shown import cleaned
 
-__all__ = [
-    "REFUSALS",
-    "Actor",
-    "Mark",
-    "Refusal",
-    "api_refused",
-    "cleaned",
-    "explain",
-    "mark_of",
-    "one_line",
-    "refused",
-    "refused_fields",
-]
-
-LONGEST_MESSAGE = 400
-LONGEST_CLAIMS = 8192
 LOOP_PAUSE = 60.0
 SLOWER = 5.0
 """By how many seconds `slow_down` lengthens the pause between two questions (RFC 8628 3.5)."""
 LEGACY_PREFIX = 70002
-STALE_ETAG = 2055
 
 WORDS: Mapping[str, type[PartnerAuthError]] = {
     "authorization_pending": Pending,
@@ -91,31 +69,9 @@ WORDS: Mapping[str, type[PartnerAuthError]] = {
 
 NEEDING_SIGN_IN = ("basic_action", "additional_action", "bad_token", "token_expired", "user_password_expired")
 
-STATUSES: Mapping[int, type[ApiRefused]] = {
-    401: Unauthorized,
-    403: Forbidden,
-    404: NotFound,
-    409: Conflicting,
-    412: Conflicting,
-}
-
-REQUEST_IDS = ("client-request-id", "MS-CorrelationId", "request-id", "MS-RequestId", "x-ms-request-id")
-
 _CODE = re.compile(r"AADSTS(\d{1,9})(?!\d)")
 _ASKED = re.compile(r"\s*(?:AADSTS)?(\d{1,9})(?!\d)", re.IGNORECASE)
 _ERROR_URI = re.compile(r"[?&]code=(\d{1,9})(?!\d)")
-_TRACES = re.compile(r"\s*\b(?:Trace ID|Correlation ID|Timestamp): [^\r\n]*", re.IGNORECASE)
-_SECRET_FIELD = re.compile(
-    r"\b(client_secret|client_assertion|password|passwd|refresh_token|access_token|id_token|assertion|code_verifier"
-    r"|device_code|code)(\\*\"?\s*(?:=|:|%3D|%3A)\s*\\*\"?)(?!AADSTS)[^\s\"&\\]+",
-    re.IGNORECASE,
-)
-_OPAQUE = re.compile(r"[A-Za-z0-9_~+/=%.\-]{32,}")
-_GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_HOST = re.compile(r"/{0,2}(?:[a-zA-Z][a-zA-Z0-9\-]{0,40}\.)+[a-zA-Z]{2,10}(?:/[a-zA-Z0-9_.\-]{1,30}){0,4}/?\.?")
-_MFA = re.compile(r"\bMFA\b|multi-?\s?factor|MissingMFA", re.IGNORECASE)
-_SECONDS = re.compile(r"in (\d{1,6}) second")
-_CLAIMS = re.compile(r"\bclaims=\"([A-Za-z0-9+/=_\-]{1,8192})\"")
 
 
 def explain(code: int | str) -> Refusal:
@@ -155,7 +111,7 @@ def refused(response: Response, *, secrets: Iterable[Hidden] = ()) -> PartnerAut
     Any answer goes in, also a gateway's page; the error is returned, not raised. `secrets` are the texts that the
     request carried: where the other side repeats one, it is masked.
     """
-    value = _object(response)
+    value = object_in(response)
     word = value.get("error")
     if not isinstance(word, str) or not word:
         return _unspoken(response)
@@ -174,9 +130,9 @@ def refused(response: Response, *, secrets: Iterable[Hidden] = ()) -> PartnerAut
         _message(row, code, word, text, secrets),
         hint=row.remedy if row else "",
         code=code,
-        correlation_id=_name(value.get("correlation_id")) or _request_id(response),
+        correlation_id=name_in(value.get("correlation_id")) or request_id(response),
         retry_after=pause,
-        claims=_challenge(value.get("claims")),
+        claims=challenge(value.get("claims")),
         status=response.status,
     )
 
@@ -192,113 +148,31 @@ def refused_fields(fields: Mapping[str, str]) -> PartnerAuthError:
         _message(row, code, word, text, ()),
         hint=row.remedy if row else "",
         code=code,
-        claims=_challenge(fields.get("claims")),
+        claims=challenge(fields.get("claims")),
     )
-
-
-def api_refused(response: Response, resource_name: str) -> PartnerAuthError:
-    """The error that a refusal by Partner Center, Referrals, Graph or Key Vault stands for, in any form of body."""
-    value = _object(response)
-    inner = value.get("error")
-    told: Mapping[str, Any] = inner if isinstance(inner, dict) else value
-    texts = (told.get("description"), told.get("message"), value.get("error_description"), inner, response.reason)
-    text = next((text for text in texts if isinstance(text, str) and text), "")
-    code = _api_code(told.get("code"))
-    row = REFUSALS.get(code) if isinstance(code, int) else None
-    row = row if row and row.api and row.status == response.status else None
-    challenge = response.header("WWW-Authenticate")
-    kind: type[PartnerAuthError] = row.kind if row else STATUSES.get(response.status, ApiRefused)
-    hint = row.remedy if row else ""
-    pause = response.retry_after
-    if response.status == 429:
-        kind = Throttled
-        told_pause = _SECONDS.search(text)
-        pause = float(told_pause[1]) if pause is None and told_pause else pause
-    elif response.status in (500, 502, 503, 504):
-        kind = Unavailable
-    elif 300 <= response.status < 400:
-        kind = Unreadable
-    elif response.status in (401, 403) and _lacks_mfa(response, code, text):
-        kind, hint = MfaMissing, REFUSALS[900421].remedy
-    elif code == STALE_ETAG:
-        kind = Conflicting
-    shown = ": ".join(part for part in (str(code) if code else "", cleaned(text)) if part)
-    return kind(
-        f"{resource_name} answered {response.status}{f' ({shown})' if shown else ''}",
-        hint=hint,
-        code=code,
-        correlation_id=_request_id(response),
-        retry_after=pause,
-        claims=_challenged(challenge),
-        status=response.status,
-    )
-
-
-def cleaned(text: str, secrets: Iterable[Hidden] = ()) -> str:
-    """`text` fit for a message: one line, bounded, without trace lines, control characters and likely secrets.
-
-    `secrets` are masked wherever they stand: raw, percent-, JSON- or base64-coded.
-    """
-    shown = _TRACES.sub("", text[: 20 * LONGEST_MESSAGE])
-    for secret in secrets:
-        for form in _forms(secret.reveal()):
-            shown = shown.replace(form, MASK)
-    shown = _SECRET_FIELD.sub(rf"\1\2{MASK}", _printable(shown))
-    return one_line(_OPAQUE.sub(lambda found: found[0] if _harmless(found[0]) else MASK, shown))
-
-
-def one_line(text: str) -> str:
-    """`text` on one line, bounded, without characters that steer a terminal or turn the direction of writing."""
-    shown = " ".join(_printable(text).split())
-    return shown if len(shown) <= LONGEST_MESSAGE else shown[: LONGEST_MESSAGE - 1] + "…"
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
-def _forms(secret: str) -> list[str]:
-    if not secret:
-        return []
-    raw = secret.encode()
-    coded = {base64.b64encode(raw).decode().rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("=")}
-    forms = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), json.dumps(secret)[1:-1], *coded}
-    return sorted(forms, key=len, reverse=True)
-
-
-def _harmless(run: str) -> bool:
-    return bool(_GUID.fullmatch(run.rstrip(".")) or _HOST.fullmatch(run) or (run.isalpha() and run.isascii()))
-
-
-def _object(response: Response) -> Mapping[str, Any]:
-    try:
-        value = response.value()
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _unspoken(response: Response) -> PartnerAuthError:
     """The error for an answer without an OAuth word: a gateway's, a proxy's, a broken one."""
-    request_id = _request_id(response)
+    asked = request_id(response)
     if response.status == 429:
         pause = response.retry_after
         return Throttled(
             "the sign-in service is asked too often",
             retry_after=LOOP_PAUSE if pause is None else pause,
-            correlation_id=request_id,
+            correlation_id=asked,
             status=429,
         )
     if response.status >= 500:
         return Unavailable(
             f"the sign-in service answered {response.status}",
             retry_after=response.retry_after,
-            correlation_id=request_id,
+            correlation_id=asked,
             status=response.status,
         )
     return Unreadable(
         f"the sign-in service answered {response.status} without saying why",
-        correlation_id=request_id,
+        correlation_id=asked,
         status=response.status,
     )
 
@@ -339,56 +213,3 @@ def _message(row: Refusal | None, code: int | None, word: str, text: str, secret
         return shown
     said = shown or (row.cause if row else "") or cleaned(word)
     return f"{label}: {said}" if label else said or "refused without a reason"
-
-
-def _challenge(claims: object) -> str:
-    """A claims challenge, if it is the JSON object that it should be."""
-    if not isinstance(claims, str) or not claims or len(claims) > LONGEST_CLAIMS:
-        return ""
-    try:
-        value = json.loads(claims)
-    except (ValueError, RecursionError):
-        return ""
-    return claims if isinstance(value, dict) else ""
-
-
-def _challenged(header: str) -> str:
-    """The claims of a `WWW-Authenticate` header: base64, standard or url-safe, padded or not."""
-    found = _CLAIMS.search(header)
-    if not found or "insufficient_claims" not in header:
-        return ""
-    text = found[1].rstrip("=").replace("-", "+").replace("_", "/")
-    try:
-        return _challenge(base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode())
-    except ValueError:
-        return ""
-
-
-def _lacks_mfa(response: Response, code: int | str | None, text: str) -> bool:
-    """Whether a refusal is about MFA: by code, by its text or reason, or in the old form without any body."""
-    if code in (900421, 10001) or code == "Unauthorized_MissingMFA":
-        return True
-    if response.status != 401:
-        return False
-    if response.header("isMfaCompliant").strip().lower() == "false" or _MFA.search(f"{text} {response.reason}"):
-        return True
-    challenge = response.header("WWW-Authenticate").strip().lower()
-    return not response.body.strip() and challenge == 'bearer error="invalid_token"'
-
-
-def _api_code(code: object) -> int | str | None:
-    if isinstance(code, bool):
-        return None
-    if isinstance(code, int):
-        return code
-    if isinstance(code, str) and code:
-        return int(code) if code.isascii() and code.isdigit() and len(code) < 10 else _name(code) or None
-    return None
-
-
-def _name(value: object) -> str:
-    return cleaned(value)[:64] if isinstance(value, str) else ""
-
-
-def _request_id(response: Response) -> str:
-    return next((found for name in REQUEST_IDS if (found := _name(response.header(name)))), "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from partnerauth.clock import SYSTEM, Clock
 from partnerauth.cloud import Authority, Cloud, Dialect, Resource
@@ -12,6 +12,9 @@ from partnerauth.flow import Flow
 from partnerauth.hidden import Hidden
 from partnerauth.oauth.application import Application
 from partnerauth.oauth.tokens import TokenSet
+
+if TYPE_CHECKING:
+    from partnerauth.oauth.grants import Grant
 
 
 class TokenSource(Protocol):
@@ -43,8 +46,42 @@ def identity(kind: str, authority: Authority, application: Application, dialect:
     )
 
 
+class Standalone:
+    """A source that needs nothing from a store: it asks with the same grant each time."""
+
+    __slots__ = ()
+    application: Application
+    authority: Authority
+    dialect: Dialect
+    clock: Clock
+    identity: str
+
+    @property
+    def cloud(self) -> Cloud:
+        """The cloud it signs in to."""
+        return self.authority.cloud
+
+    def grant(self) -> Grant:
+        """What it asks with."""
+        raise NotImplementedError
+
+    def flight(self, resource: Resource) -> Flow[str]:
+        """The identity, and the resource."""
+        yield from ()
+        return f"{self.identity}\n{resource.identifier}"
+
+    def token(self, resource: Resource, claims: str = "") -> Flow[TokenSet]:
+        """A new token. Raises what `exchange` raises."""
+        from partnerauth.oauth.exchange import exchange  # loaded late: a token from the shelf needs none of it
+
+        tokens = yield from exchange(
+            self.application, self.authority, self.grant(), resource, self.clock, dialect=self.dialect, claims=claims
+        )
+        return tokens.without_refresh_token()
+
+
 @dataclass(frozen=True, slots=True)
-class AppOnly:
+class AppOnly(Standalone):
     """The application itself, for nobody: client credentials.
 
     What .NET and Java called `GenerateByApplicationCredentials`, and PowerShell `Connect-PartnerCenter
@@ -65,29 +102,15 @@ class AppOnly:
         text = identity("app", self.authority, self.application, self.dialect)
         object.__setattr__(self, "identity", text)
 
-    @property
-    def cloud(self) -> Cloud:
-        """The cloud it signs in to."""
-        return self.authority.cloud
-
-    def flight(self, resource: Resource) -> Flow[str]:
-        """The identity, and the resource."""
-        yield from ()
-        return f"{self.identity}\n{resource.identifier}"
-
-    def token(self, resource: Resource, claims: str = "") -> Flow[TokenSet]:
-        """A new token for the application. Raises what `exchange` raises."""
-        from partnerauth.oauth.exchange import exchange  # loaded late: a token from the shelf needs none of it
+    def grant(self) -> Grant:
+        """Nothing but the application's own proof."""
         from partnerauth.oauth.grants import AppItself
 
-        tokens = yield from exchange(
-            self.application, self.authority, AppItself(), resource, self.clock, dialect=self.dialect, claims=claims
-        )
-        return tokens.without_refresh_token()
+        return AppItself()
 
 
 @dataclass(frozen=True, slots=True)
-class PasswordUser:
+class PasswordUser(Standalone):
     """A person by user name and password: the old recipe of "Referrals API authentication".
 
     Works where Entra ID still allows it and no MFA is demanded; a token got so never shows MFA. Where it is refused for
@@ -106,23 +129,8 @@ class PasswordUser:
         text = identity("password", self.authority, self.application, self.dialect, self.username.lower())
         object.__setattr__(self, "identity", text)
 
-    @property
-    def cloud(self) -> Cloud:
-        """The cloud it signs in to."""
-        return self.authority.cloud
-
-    def flight(self, resource: Resource) -> Flow[str]:
-        """The identity, and the resource."""
-        yield from ()
-        return f"{self.identity}\n{resource.identifier}"
-
-    def token(self, resource: Resource, claims: str = "") -> Flow[TokenSet]:
-        """A new token for the person. Raises what `exchange` raises."""
-        from partnerauth.oauth.exchange import exchange
+    def grant(self) -> Grant:
+        """The user name and the password."""
         from partnerauth.oauth.grants import Password
 
-        grant = Password(self.username, self.password)
-        tokens = yield from exchange(
-            self.application, self.authority, grant, resource, self.clock, dialect=self.dialect, claims=claims
-        )
-        return tokens.without_refresh_token()
+        return Password(self.username, self.password)

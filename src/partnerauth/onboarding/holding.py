@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -94,10 +95,19 @@ def is_pem(content: bytes) -> bool:
     return b"-----BEGIN" in content
 
 
+def decoded(content: bytes) -> str:
+    """The text of a file in UTF-8, or as Windows' editor and shell write it, with a mark of the coding before it.
+
+    Raises UnicodeDecodeError.
+    """
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if wide else "utf-8-sig")
+
+
 def text_of(content: bytes, where: str) -> Hidden:
     """A secret text, without the line's end. Raises `Misconfigured`."""
     try:
-        text = content.decode("utf-8").rstrip("\r\n")
+        text = decoded(content).rstrip("\r\n")
     except UnicodeDecodeError:
         raise Misconfigured(f"what lies in {where} is no text file") from None
     if not text:

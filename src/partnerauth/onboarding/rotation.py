@@ -19,28 +19,24 @@ from datetime import datetime, timedelta
 import msgspec
 
 from partnerauth.clock import Clock
-from partnerauth.cloud import Api, Authority, Dialect
+from partnerauth.cloud import Authority, Dialect
 from partnerauth.errors import (
     ApiRefused,
-    InvalidClient,
     Misconfigured,
     PartnerAuthError,
     StoreCorrupt,
     StoreFailed,
-    Unreachable,
-    Untrusted,
 )
 from partnerauth.flow import Flow, wait, work
 from partnerauth.hidden import Hidden
-from partnerauth.oauth.application import Application, Certificate, Credential, Secret
+from partnerauth.oauth.application import Certificate, Credential, Secret
 from partnerauth.oauth.credential_end import CredentialKind, KnownFrom
-from partnerauth.oauth.exchange import exchange
-from partnerauth.oauth.grants import AppItself
 from partnerauth.onboarding.directory import Directory, Registered, Registration, thumbprint
 from partnerauth.onboarding.ends import fingerprint, registered_as
 from partnerauth.onboarding.holding import Holding, is_pem, read_credential
 from partnerauth.onboarding.made import made_certificate, written
 from partnerauth.onboarding.notebook import Begun, Known, Leaving, Note, Notebook
+from partnerauth.onboarding.trial import PAUSES, Trial
 from partnerauth.stores.place import Place
 
 log = logging.getLogger("partnerauth.credential")
@@ -49,12 +45,6 @@ LIFETIMES = {CredentialKind.SECRET: timedelta(days=180), CredentialKind.CERTIFIC
 SHORTER = (timedelta(days=90), timedelta(days=30), timedelta(days=7))
 """Where a policy of the directory finds the usual lifetime of a secret too long."""
 TOO_LONG, NOT_ALLOWED = "CredentialInvalidLifetimeAsPerAppPolicy", "CredentialTypeNotAllowedAsPerAppPolicy"
-SPREADING = frozenset({7000215, 700027, 70002, 50012})
-"""What the sign-in service says of a credential that it does not know yet."""
-PAUSES = (2.0, 4.0, 8.0, 15.0, 30.0)
-"""Between the attempts to use it; the last one again and again."""
-PROOFS, AGAIN = 2, 5.0
-"""How many times in succession it must work, and the pause between: one server may know what its neighbour does not."""
 SUSPECTED = timedelta(days=1)
 
 
@@ -209,7 +199,7 @@ class Rotation:
                 begun = yield from self._added_certificate(registration, begun, made)
                 content = written(made, self.passphrase(), pfx=self._as_pfx(there))
             note = yield from self._note(note, begun, registration)
-            yield from self._proven(made)
+            yield from self._trial.passed(made)
             if not begun.key_id:
                 begun = yield from self._identified(begun)
             mark = yield from work("fingerprint", lambda: fingerprint(made, self.notebook))
@@ -222,6 +212,10 @@ class Rotation:
         note = yield from self._settled(note, begun)
         by = made if isinstance(made, Certificate) else None
         return (yield from self._retired(note, begun, by=by))
+
+    @property
+    def _trial(self) -> Trial:
+        return Trial(self.application_id, self.authority, self.dialect, self.clock, self.patience)
 
     def _note(self, note: Note, begun: Begun, registration: Registration) -> Flow[Note]:
         return self.notebook.write(note.changed(begun=begun, object_id=registration.object_id))
@@ -248,7 +242,7 @@ class Rotation:
         """Without the credential that is in use, whatever was noted; it must work by itself."""
         assert self.holding is not None  # noqa: S101  # asked before
         credential = yield from work("credential", self.holding.read)
-        yield from self._once(credential)
+        yield from self._trial.once(credential)
         present = registered_as(credential, registration, note, self.notebook, self.clock)
         if present is None:
             raise Misconfigured(
@@ -300,31 +294,6 @@ class Rotation:
             if pause:
                 yield from wait(pause)
         return begun
-
-    def _proven(self, credential: Credential) -> Flow[None]:
-        """Use it until it works twice in succession. Raises what it is refused with, if that does not pass."""
-        until, tries, good = self.clock.now() + self.patience, 0, 0
-        while True:
-            try:
-                yield from self._once(credential)
-            except (InvalidClient, Unreachable) as error:
-                passing = error.code in SPREADING if isinstance(error, InvalidClient) else True
-                if not passing or isinstance(error, Untrusted) or self.clock.now() >= until:
-                    raise
-                good = 0
-                yield from wait(PAUSES[min(tries, len(PAUSES) - 1)])
-                tries += 1
-            else:
-                good += 1
-                if good == PROOFS:
-                    return
-                yield from wait(AGAIN)
-
-    def _once(self, credential: Credential) -> Flow[None]:
-        """Get a token with this credential alone."""
-        alone = Application(self.application_id, credential)
-        graph = self.authority.cloud.resource(Api.GRAPH)
-        yield from exchange(alone, self.authority, AppItself(), graph, self.clock, dialect=self.dialect)
 
     def _put(self, place: Place, content: bytes, there: bytes | None, begun: Begun) -> Flow[None]:
         """Put the new one into its place and read it back; else what was there again. Raises `StoreFailed`."""

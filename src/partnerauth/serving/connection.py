@@ -190,6 +190,8 @@ class Connection(asyncio.Protocol):
         version = self._parser.get_http_version()
         if version not in ("1.0", "1.1"):
             self._refuse(400)
+        elif (coding := named.get("transfer-encoding")) and (coding.lower() != "chunked" or version == "1.0"):
+            self._refuse(400)  # somebody in between may see another end (RFC 9112 6.1), and the body another content
         elif int(named.get("content-length", "0")) > MOST_BODY:
             self._refuse(413)
         elif self._parser.should_upgrade() and not named.keys().isdisjoint(("content-length", "transfer-encoding")):

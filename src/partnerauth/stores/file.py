@@ -57,6 +57,16 @@ class FileStore:
         with self._database as file:
             return file.unlocked.header.store
 
+    @property
+    def key(self) -> KeySource:
+        """Where the key comes from that the file's header names."""
+        return self._database.key.of(self._database.peek().key_kind)
+
+    @property
+    def files(self) -> list[str]:
+        """The file, and those that SQLite may keep beside it; each commit changes one of them."""
+        return [self._database.path + ending for ending in ("", "-journal", "-wal")]
+
     def read(self, name: str) -> Entry | None:
         """The entry of that name, or None. Raises `StoreCorrupt` for one that is not what was written under it."""
         name = proper(name)

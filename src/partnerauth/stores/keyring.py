@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 SERVICE = "partnerauth"
 ACCOUNT = "store key"
 ALTERNATIVES = (
-    "Set `store_key` to a key file (file:PATH), to a passphrase (passphrase), to a vault's secret "
-    "(vault:https://NAME.vault.azure.net/SECRET), or to a key in a variable (given)."
+    "Set `store_key` to a key file (file:PATH), to a passphrase (passphrase), to a vault's key "
+    "(vault:https://NAME.vault.azure.net/keys/KEY), or to a key in a variable (given); a store that is there goes over "
+    "by `partnerauth store rekey`, where its keyring is."
 )
+NOBODY = "On Linux a keyring needs a session bus, which services, cron and ssh do not have."
 
 
 class KeyringKey:
@@ -72,14 +74,17 @@ class KeyringKey:
             return call(backend)
         except Exception as error:  # noqa: BLE001 - each backend has its own, and may quote what it was given
             said = type(error).__name__
-        raise StoreUnwritable(f"the system's keyring refused ({said})", hint=f"Unlock it. Or: {ALTERNATIVES}")
+        what = "is locked" if said == "KeyringLocked" else f"refused ({said})"
+        raise StoreUnwritable(f"the system's keyring {what}", hint=f"Unlock it. Or: {ALTERNATIVES}")
 
     def _ready(self) -> Any:
         backend = self._find()
         for one in (backend, *getattr(backend, "backends", ())):
             if getattr(one, "priority", 0) < 1:
                 name = f"{type(one).__module__}.{type(one).__qualname__}"
-                raise Misconfigured(f"this machine has no keyring that keeps a secret ({name})", hint=ALTERNATIVES)
+                raise Misconfigured(
+                    f"this machine has no keyring that keeps a secret ({name})", hint=f"{NOBODY} {ALTERNATIVES}"
+                )
         return backend
 
 

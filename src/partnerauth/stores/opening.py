@@ -25,9 +25,11 @@ POSTGRES = ("postgresql://", "postgres://")
 OPENBAO = "openbao:"
 PASSWORDS = frozenset({"password", "sslpassword"})
 KEYS = (
-    "file:PATH (or a path), keyring, passphrase, vault:https://NAME.vault.azure.net/SECRET, or given "
-    "(the variable PARTNERAUTH_STORE_KEY_VALUE)"
+    "file:PATH (or a path), keyring, passphrase, vault:https://NAME.vault.azure.net/keys/KEY (or /secrets/SECRET), "
+    "or given (the variable PARTNERAUTH_STORE_KEY_VALUE)"
 )
+
+IN_VAULT = "Write vault:https://NAME.vault.azure.net/keys/KEY, or …/secrets/SECRET."
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def key_source(setting: str, means: Means) -> KeySource:
     """
     kind, _, rest = setting.partition(":")
     if kind == "vault" and rest:
-        return _vault_key(rest, means)
+        return _in_vault(rest, means)
     if kind == "file" and rest:
         return KeyFile(os.path.expanduser(rest))
     plain = _plain_sources(means)
@@ -220,14 +222,19 @@ def _given(means: Means) -> KeySource:
     return GivenKey(Key(material), "the variable PARTNERAUTH_STORE_KEY_VALUE")
 
 
-def _vault_key(address: str, means: Means) -> KeySource:
-    from partnerauth.stores.vaultkey import VaultKey
-
+def _in_vault(address: str, means: Means) -> KeySource:
+    """A key, or a secret, of a key vault: `/keys/KEY`, `/secrets/SECRET`, or `/SECRET` in short."""
     vault, _, name = address.rpartition("/")
-    vault = vault.removesuffix("/secrets")
+    kind = "keys" if vault.endswith("/keys") else "secrets"
+    vault = vault.removesuffix(f"/{kind}")
     if not vault.startswith("https://") or not name.replace("-", "0").isalnum() or not name.isascii():
-        raise Misconfigured(
-            "the setting store_key names no secret of a key vault",
-            hint="Write vault:https://NAME.vault.azure.net/SECRET.",
-        )
-    return VaultKey(lambda: means.vault(vault), vault, name)
+        raise Misconfigured("the setting store_key names no key and no secret of a key vault", hint=IN_VAULT)
+    if vault.rpartition("/")[0].endswith(("/keys", "/secrets")):
+        raise Misconfigured("the setting store_key names a version", hint=f"The store remembers it. {IN_VAULT}")
+    if kind == "keys":
+        from partnerauth.stores.vaultkey import VaultKey
+
+        return VaultKey(lambda: means.vault(vault), vault, name)
+    from partnerauth.stores.vaultsecret import VaultSecret
+
+    return VaultSecret(lambda: means.vault(vault), vault, name)

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from partnerauth.consent.consent import Consent, State
 from partnerauth.consent.plan import Plan, Why
 from partnerauth.errors import PartnerAuthError
+from partnerauth.oauth.codes import REFUSALS, Actor, Refusal
 from partnerauth.oauth.credential_end import CredentialEnd, last_end
-from partnerauth.oauth.refusals import REFUSALS, Actor, Refusal
 from partnerauth.watch.alarm import Alarm, Cause
 
 BEFORE_AN_END = timedelta(days=14)

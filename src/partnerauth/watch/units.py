@@ -82,12 +82,14 @@ def systemd(unit: Unit) -> str:
 
 
 def cron(unit: Unit) -> str:
-    """Lines for `crontab -e`: one look an hour."""
-    command = " ".join(_shell(word) for word in (*unit.program, "watch", "--once"))
+    """Lines for `crontab -e`: one look an hour. A value with quotes of both kinds is one that the shell alone reads."""
+    lined = {name: value for name, value in unit.variables.items() if '"' not in value or "'" not in value}
+    given = [f"{name}={_shell(value)}" for name, value in unit.variables.items() if name not in lined]
+    command = " ".join([*given, *(_shell(word) for word in (*unit.program, "watch", "--once"))])
     lines = [
         "# partnerauth: one look an hour. What it prints is mailed by cron; see docs/watch.md.",
         *(f"# {name} was a variable: bring it by a file instead; see docs/watch.md." for name in unit.secrets),
-        *(f"{name}={_cron(value)}" for name, value in unit.variables.items()),
+        *(f"{name}={_cron(value)}" for name, value in lined.items()),
         f"{unit.minute} * * * * {command.replace('%', chr(92) + '%')}",
     ]
     return "\n".join(lines) + "\n"

@@ -1,62 +1,44 @@
 // openid-client (npm), unmodified: each flow prints a line of JSON that says how it ended.
-// Where TEST_EMULATOR is set the emulator is asked at that address, else under the real names.
 
-import { createHash, createPrivateKey, webcrypto, X509Certificate } from "node:crypto";
 import { strict as assert } from "node:assert";
-import { readFileSync } from "node:fs";
 
 import * as oidc from "openid-client";
 
-const { TEST_EMULATOR: emulator, TEST_FOLDER: folder, TEST_TENANT: tenant } = process.env;
-const { TEST_WEB: web, TEST_SECRET: secret, TEST_NATIVE: native, TEST_REDIRECT: redirect, TEST_PERSON: upn } = process.env;
-const SIGN_IN = emulator ?? "https://login.microsoftonline.com";
-const API = "https://api.partnercenter.microsoft.com";
-const API_ADDRESS = emulator ? `${emulator}/api.partnercenter.microsoft.com` : API;
+import * as place from "./place.mjs";
+import { ADDRESS, API, SIGN_IN, native, redirect, secret, tenant, upn, web } from "./place.mjs";
+
 const SCOPE = `openid profile offline_access ${API}/user_impersonation`;
 
 const v2 = (client, proof, authority = tenant) => oidc.discovery(new URL(`${SIGN_IN}/${authority}/v2.0`), client, undefined, proof);
 
 // The issuer of version 1.0 is sts.windows.net at whatever address it is asked, so an addressed client is given its metadata.
 const v1 = async (client, proof) => {
-  if (!emulator) return oidc.discovery(new URL(`https://sts.windows.net/${tenant}/`), client, undefined, proof);
-  const metadata = await (await fetch(`${emulator}/${tenant}/.well-known/openid-configuration`)).json();
+  if (!ADDRESS) return oidc.discovery(new URL(`https://sts.windows.net/${tenant}/`), client, undefined, proof);
+  const metadata = await (await fetch(`${ADDRESS}/${tenant}/.well-known/openid-configuration`)).json();
   return new oidc.Configuration(metadata, client, undefined, proof);
 };
 
 // The application's certificate; Entra ID finds it by its thumbprint in the assertion's header.
 const byCertificate = async () => {
-  const pem = readFileSync(`${folder}/application.pem`);
-  const der = createPrivateKey(pem).export({ type: "pkcs8", format: "der" });
-  const algorithm = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
-  const key = await webcrypto.subtle.importKey("pkcs8", der, algorithm, false, ["sign"]);
-  const x5t = createHash("sha1").update(new X509Certificate(pem).raw).digest("base64url");
+  const key = await place.signingKey({ name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" });
+  const x5t = place.certificate().sha1.digest("base64url");
   return oidc.PrivateKeyJwt(key, { [oidc.modifyAssertion]: (header) => Object.assign(header, { x5t }) });
 };
-
-const claims = (token) => JSON.parse(Buffer.from(token.split(".")[1], "base64url"));
 
 const holds = async (tokens, person) => {
   assert.equal(tokens.token_type, "bearer");
   assert.equal(typeof tokens.expiresIn(), "number");
-  assert.equal((claims(tokens.access_token).amr ?? []).includes("mfa"), person);
-  const answer = await fetch(`${API_ADDRESS}/v1/customers`, { headers: { Authorization: `Bearer ${tokens.access_token}` } });
-  assert.equal(answer.status, 200);
-  assert.equal((await answer.json()).items.length, 6);
+  await place.holds(tokens.access_token, person);
 };
 
 const itself = async (proof) => holds(await oidc.clientCredentialsGrant(await v2(web, proof), { scope: `${API}/.default` }), false);
 
-// Somebody is signed in already, so the page answers at once: by a redirect, or by a form for the application.
 const signedIn = async (config, more, method = "GET") => {
   const [verifier, state, nonce] = [oidc.randomPKCECodeVerifier(), oidc.randomState(), oidc.randomNonce()];
   const challenge = await oidc.calculatePKCECodeChallenge(verifier);
   const asked = { redirect_uri: redirect, state, nonce, code_challenge: challenge, code_challenge_method: "S256", ...more };
-  const page = await fetch(oidc.buildAuthorizationUrl(config, asked), { redirect: "manual" });
   const checks = { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true };
-  if (method === "GET") return [new URL(page.headers.get("location")), checks];
-  const inputs = (await page.text()).matchAll(/<input[^>]*name="([^"]+)"[^>]*value="([^"]*)"/g);
-  const body = new URLSearchParams([...inputs].map((input) => [input[1], input[2]]));
-  return [new Request(redirect, { method, body }), checks];
+  return [await place.signedIn(oidc.buildAuthorizationUrl(config, asked), method), checks];
 };
 
 const byCode = async (config, more, method) => {
@@ -114,8 +96,7 @@ const flows = {
   "device code": async () => {
     const config = await v2(native, oidc.None());
     const begun = await oidc.initiateDeviceAuthorization(config, { scope: SCOPE });
-    const entered = await fetch(begun.verification_uri, { method: "POST", body: new URLSearchParams({ otc: begun.user_code }) });
-    assert.equal(entered.status, 200);
+    await place.approve(begun.verification_uri, begun.user_code);
     await holds(await oidc.pollDeviceAuthorizationGrant(config, { ...begun, interval: 0.1 }), true);
   },
   "refusals": async () => {
@@ -128,12 +109,4 @@ const flows = {
   },
 };
 
-for (const [flow, act] of Object.entries(flows)) {
-  let error = "";
-  try {
-    await act();
-  } catch (failure) {
-    error = `${failure.name} ${failure.code ?? ""}: ${failure.message} ${failure.error_description ?? ""} ${failure.cause?.message ?? ""}`.slice(0, 500);
-  }
-  console.log(JSON.stringify({ flow, error }));
-}
+await place.main(flows);

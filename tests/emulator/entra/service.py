@@ -41,6 +41,15 @@ PARTNER_CENTER_ID = "fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd"
 GRAPH_ID = "00000003-0000-0000-c000-000000000000"
 V2_SCOPE = f"{PARTNER_CENTER}/user_impersonation openid profile offline_access"
 FABRIKAM = "c0570000-0000-4000-8000-000000000001"
+ASKED = {
+    "client_id": WEB_APP,
+    "response_type": "code",
+    "redirect_uri": SITE,
+    "resource": PARTNER_CENTER,
+    "state": "s",
+    "scope": "openid",
+}
+AUTHORIZE = "/common/oauth2/authorize"
 
 
 Code: TypeAlias = Callable[..., str]
@@ -105,6 +114,12 @@ class Service:
         found = self.world.person(upn)
         assert found is not None
         return found[1]
+
+    def redeemed(self, browser: Browser) -> dict[str, str]:
+        """The tokens that the code which the browser brought is redeemed for."""
+        fields = {"grant_type": "authorization_code", "code": browser.answer["code"], "redirect_uri": SITE}
+        value: dict[str, str] = self.token(**fields).value()
+        return value
 
     def claims(self, token: str, *, v2: bool = False) -> dict[str, Any]:
         """The claims of a token, verified by an independent library with the published keys."""

@@ -103,6 +103,7 @@ def test_what_is_echoed_cannot_break_out_of_the_page(automatic: Service) -> None
         ({"redirect_uri": "https://evil.example.com/"}, 50011),
         ({"redirect_uri": "https://localhost:44395/x"}, 50011),
         ({"redirect_uri": "HTTPS://localhost:44395/x"}, 50011),
+        ({"redirect_uri": "https://LOCALHOST:44395/"}, 50011),
         ({"redirect_uri": "https://localhost:44395/#x"}, 50011),
         ({"redirect_uri": "http://localhost@evil.example.com/"}, 50011),
         ({"redirect_uri": "http://localhost:99999999/"}, 50011),
@@ -159,13 +160,17 @@ def test_the_port_of_a_loopback_address_does_not_matter(automatic: Service, uri:
 @pytest.mark.parametrize(
     ("v2", "fields", "word", "code"),
     [
-        (False, {"response_type": "id_token token"}, "unsupported_response_type", 70005),
+        (False, {"response_type": "id_token token"}, "unsupported_response_type", 700051),
+        (True, {"response_type": "token"}, "unsupported_response_type", 700051),
+        (False, {"response_type": "code token"}, "unsupported_response_type", 70005),
         (False, {"response_type": "nonsense"}, "unsupported_response_type", 70005),
         (False, {"response_mode": "nonsense"}, "invalid_request", 70007),
         (False, {"response_type": "id_token", "response_mode": "query"}, "invalid_request", 70007),
         (False, {"prompt": "nonsense"}, "invalid_request", 90023),
         (False, {"claims": "{"}, "invalid_request", 90023),
         (False, {"max_age": "soon"}, "invalid_request", 90023),
+        (True, {"sid": "x", "login_hint": "john.doe@contoso.com"}, "invalid_request", 90005),
+        (True, {"sid": "x", "prompt": "none"}, "login_required", 160021),
         (False, {"code_challenge": "short"}, "invalid_request", 501491),
         (False, {"code_challenge": "x" * 129}, "invalid_request", 501491),
         (False, {"code_challenge": CHALLENGE, "code_challenge_method": "S512"}, "invalid_request", 50147),
@@ -217,6 +222,36 @@ def test_id_tokens_may_be_off(service: Service) -> None:
 
     assert answer["error"] == "unsupported_response_type"
     assert answer["error_description"].startswith("AADSTS700054: ")
+
+
+@pytest.mark.parametrize("v2", [False, True])
+def test_access_tokens_without_a_code_may_be_on(automatic: Service, v2: bool) -> None:
+    """entra.md 5.1, 5.2: the implicit flow, in the fragment, its id_token bound to the access token by `at_hash`."""
+    automatic.web_app.access_tokens = True
+    asked = {"response_type": "token id_token", "nonce": "n"} | ({"scope": f"openid {GRAPH}/User.Read"} if v2 else {})
+
+    browser = opened(automatic, v2, **asked)
+
+    answer, scope = browser.answer, f"{GRAPH}/User.Read" if v2 else "user_impersonation"
+    assert browser.location.startswith(f"{SITE}#")
+    assert (answer["token_type"], answer["expires_in"], answer["state"]) == ("Bearer", "3600", "a b&c")
+    assert scope in answer["scope"].split()
+    access = automatic.claims(answer["access_token"])
+    assert (access["aud"], access["appidacr"]) == (GRAPH if v2 else PARTNER_CENTER, "0")
+    half = hashlib.sha256(answer["access_token"].encode()).digest()[:16]
+    identity = automatic.claims(answer["id_token"], v2=v2)
+    assert identity["at_hash"] == base64.urlsafe_b64encode(half).rstrip(b"=").decode()
+    assert "id_token" not in opened(automatic, v2, **asked | {"response_type": "token"}).answer
+
+
+def test_an_access_token_without_a_code_is_for_one_api(automatic: Service) -> None:
+    automatic.web_app.access_tokens = True
+
+    several = opened(automatic, True, response_type="token", scope=f"{GRAPH}/User.Read {PARTNER_CENTER}/.default")
+    nothing = opened(automatic, response_type="token", resource="")
+
+    assert several.answer["error_description"].startswith("AADSTS28000: ")
+    assert nothing.answer["error_description"].startswith("AADSTS900144: ")
 
 
 def test_a_nonce_is_demanded_from_its_date_on(automatic: Service) -> None:

@@ -9,6 +9,7 @@ import pytest
 from partnerauth.emulator.default import ADMIN_AGENT, JOHN, NATIVE_APP, TENANT, WEB_APP
 from partnerauth.emulator.world import Automatic
 from partnerauth.hidden import Hidden
+from partnerauth.messages import Request
 from partnerauth.oauth.authorize import challenge
 from tests.emulator.entra.service import (
     FABRIKAM,
@@ -199,6 +200,17 @@ def test_the_resource_may_come_with_either_request(service: Service, code: Code,
     assert redeem(code(), resource=GRAPH)["error_codes"] == [70000]
 
 
+def test_a_token_for_graph_carries_the_words_of_openid_connect(service: Service, code: Code, redeem: Redeem) -> None:
+    """Appendix A: without a prefix beside Graph's own; by `email`, userinfo tells the address. Other APIs see none."""
+    refresh = redeem(code())["refresh_token"]
+    scopes = {"grant_type": "refresh_token", "refresh_token": str(refresh), "scope": "openid email"}
+
+    for api, carried in ((f"{GRAPH}/User.Read", "openid"), (f"{PARTNER_CENTER}/user_impersonation", "")):
+        value = service.v2_token(**scopes | {"scope": f"openid email {api}"}).value()
+        assert ("openid" in value["scope"].split()) is bool(carried)
+        assert ("email" in service.claims(value["access_token"])["scp"].split()) is bool(carried)
+
+
 def test_a_single_page_application(service: Service) -> None:
     """entra.md 5.5 and 7.3: cross-origin, no secret, and refresh tokens that end after a day for good."""
     service.world.automatic = Automatic(JOHN, mfa=False)
@@ -219,6 +231,23 @@ def test_a_single_page_application(service: Service) -> None:
     service.advance(hours=1)
     refresh["refresh_token"] = second["refresh_token"]
     assert service.v2_token(origin, **refresh).value()["error_codes"] == [700084]
+
+
+@pytest.mark.parametrize("path", ["/common/oauth2/token", "/common/oauth2/v2.0/token"])
+def test_a_browser_lets_a_page_ask_and_read(service: Service, path: str) -> None:
+    """entra.md 5.5: cross-origin. A browser asks first (CORS), and shows the page only what says that it may."""
+    origin = ("Origin", "https://spa.example.com")
+    asks = (origin, ("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "x-client-sku"))
+    preflight = service.send(Request("OPTIONS", f"{ORIGIN}{path}", asks))
+    refusal = service.post(path, origin, grant_type="refresh_token")
+
+    assert (preflight.status, preflight.body) == (200, b"")
+    assert preflight.header("Access-Control-Allow-Headers") == "x-client-sku"
+    for answer in (preflight, refusal):
+        assert answer.header("Access-Control-Allow-Origin") == "*"
+        assert answer.header("Access-Control-Allow-Methods") == "POST, OPTIONS"
+    assert "x-ms-request-id" in refusal.header("Access-Control-Expose-Headers")
+    assert service.post(path, grant_type="refresh_token").header("Access-Control-Allow-Origin") == ""
 
 
 def test_a_web_app_may_not_redeem_from_a_page(service: Service, code: Code) -> None:

@@ -8,31 +8,22 @@ import pytest
 
 from partnerauth.emulator.default import ADMIN_AGENT, JOHN, NATIVE_APP, REFERRALS_USER, TENANT, WEB_APP
 from tests.emulator.entra.service import (
+    ASKED,
+    AUTHORIZE,
     FABRIKAM,
     GRAPH,
     GRAPH_ID,
-    PARTNER_CENTER,
     SITE,
     V2_SCOPE,
     Browser,
     Service,
 )
 
-ASKED = {
-    "client_id": WEB_APP,
-    "response_type": "code",
-    "redirect_uri": SITE,
-    "resource": PARTNER_CENTER,
-    "state": "s",
-    "scope": "openid",
-}
-AUTHORIZE = "/common/oauth2/authorize"
 CONSENT = {"client_id": WEB_APP, "redirect_uri": SITE, "state": "s"}
 
 
 def who(service: Service, browser: Browser) -> str:
-    fields = {"grant_type": "authorization_code", "code": browser.answer["code"], "redirect_uri": SITE}
-    found: str = service.claims(service.token(**fields).value()["access_token"])["upn"]
+    found: str = service.claims(service.redeemed(browser)["access_token"])["upn"]
     return found
 
 
@@ -175,6 +166,19 @@ def test_other_applications_hear_of_it(service: Service, browser: Browser, v2: b
 
 
 # --- several accounts
+
+
+def test_a_session_may_be_named(service: Service, browser: Browser) -> None:
+    """entra.md 5.1: `sid` instead of a user name; 9: 160021 for a session that is not there."""
+    browser.open(AUTHORIZE, **ASKED)
+    browser.sign_in(JOHN)
+    session = browser.answer["session_state"]
+
+    assert "code" in Browser(service, browser.cookies).open(AUTHORIZE, **ASKED, prompt="none").header("Location")
+    browser.open(AUTHORIZE, **ASKED, prompt="none", sid=session)
+    assert who(service, browser) == JOHN
+    browser.open(AUTHORIZE, **ASKED, prompt="none", sid="another")
+    assert browser.answer["error_description"].startswith("AADSTS160021: ")
 
 
 def test_one_of_several_accounts_is_picked(service: Service, browser: Browser) -> None:

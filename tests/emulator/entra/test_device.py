@@ -42,6 +42,13 @@ def test_both_dialects_offer_a_code(service: Service) -> None:
     assert PAGE in v2["message"]
 
 
+@pytest.mark.parametrize("address", ["/device", "/devicelogin"])
+def test_the_page_has_short_addresses_too(service: Service, browser: Browser, address: str) -> None:
+    """entra.md 3: people know `login.microsoft.com/device`."""
+    assert "otc" in browser.open(address).body.decode()
+    assert browser.form.action == PAGE
+
+
 @pytest.mark.parametrize("v2", [True, False])
 def test_a_person_enters_the_code(service: Service, browser: Browser, v2: bool) -> None:
     """Pending (70016) until then; once redeemed the code is gone (70018)."""

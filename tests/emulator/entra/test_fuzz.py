@@ -12,7 +12,7 @@ from partnerauth.emulator.default import ADMIN_AGENT, JOHN, NATIVE_APP, PASSWORD
 from partnerauth.emulator.entra import service as front
 from partnerauth.emulator.world import Automatic
 from partnerauth.messages import FORM, Request, Response
-from partnerauth.oauth.refusals import REFUSALS
+from partnerauth.oauth.codes import REFUSALS
 from tests.emulator.entra.service import ORIGIN, PARTNER_CENTER, SITE, Service
 
 PATHS = [*front.ENDPOINTS, *front.PAGES, "discovery/instance", "userrealm/x", "nowhere"]

@@ -69,6 +69,18 @@ def test_metadata_may_be_kept_for_a_day(service: Service) -> None:
     assert response.header("Cache-Control") == "max-age=86400, private"
     assert response.header("Access-Control-Allow-Origin") == "*"
     assert response.header("Content-Type") == "application/json; charset=utf-8"
+    assert (response.header("Pragma"), response.header("Expires")) == ("", "")
+
+
+def test_a_page_of_another_site_may_read_metadata(service: Service) -> None:
+    """entra.md 4.1, headers: `GET, OPTIONS`."""
+    for path in ("/common/v2.0/.well-known/openid-configuration", "/common/discovery/v2.0/keys"):
+        response = service.send(Request("OPTIONS", f"{ORIGIN}{path}", (("Origin", "https://spa.example.com"),)))
+
+        assert response.status == 200
+        assert response.header("Access-Control-Allow-Origin") == "*"
+        assert response.header("Access-Control-Allow-Methods") == "GET, OPTIONS"
+    assert service.send(Request("OPTIONS", f"{ORIGIN}/common/oauth2/v2.0/devicecode")).status == 405
 
 
 def test_an_app_with_its_own_keys_is_sent_to_them(service: Service) -> None:
@@ -195,6 +207,7 @@ def test_paths_count_without_regard_to_letter_case(service: Service) -> None:
 
 def test_what_is_not_there_is_not_found(service: Service) -> None:
     assert service.get("/common/oauth2/nowhere").status == 404
+    assert service.get("/device/nowhere").status == 404
     assert service.get("/").status in (200, 404)
     assert service.post("/common/discovery/keys").status == 405
     assert service.send(Request("DELETE", f"{ORIGIN}/common/oauth2/authorize")).status == 405

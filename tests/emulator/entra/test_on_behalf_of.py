@@ -170,6 +170,7 @@ def test_our_client_hands_the_demand_on(service: Service) -> None:
     [
         ({"requested_token_use": ""}, 900144),
         ({"requested_token_use": "x"}, 90023),
+        ({"requested_token_type": "urn:ietf:params:oauth:token-type:saml2"}, 90023),
         ({"assertion": ""}, 900144),
         ({"client_secret": ""}, 7000218),
         ({"client_secret": "wrong"}, 7000215),

@@ -5,28 +5,17 @@ import re
 
 import pytest
 
-from partnerauth.emulator.default import ADMIN_AGENT, JOHN, PASSWORD, WEB_APP
+from partnerauth.emulator.default import ADMIN_AGENT, JOHN, PASSWORD
 from partnerauth.emulator.entra.approvals import answer, waiting
 from partnerauth.emulator.rules.access import AccessPolicy, Control
 from partnerauth.emulator.totp import code
 from partnerauth.emulator.world import Method
 from partnerauth.hidden import Hidden
-from tests.emulator.entra.service import NOON, PARTNER_CENTER, SITE, Browser, Service
-
-ASKED = {
-    "client_id": WEB_APP,
-    "response_type": "code",
-    "redirect_uri": SITE,
-    "resource": PARTNER_CENTER,
-    "state": "s",
-    "scope": "openid",
-}
-AUTHORIZE = "/common/oauth2/authorize"
+from tests.emulator.entra.service import ASKED, AUTHORIZE, NOON, Browser, Service
 
 
 def amr(service: Service, browser: Browser) -> list[str]:
-    fields = {"grant_type": "authorization_code", "code": browser.answer["code"], "redirect_uri": SITE}
-    found: list[str] = service.claims(service.token(**fields).value()["access_token"])["amr"]
+    found: list[str] = service.claims(service.redeemed(browser)["access_token"])["amr"]
     return found
 
 

@@ -5,28 +5,21 @@ import pytest
 from partnerauth.emulator.default import ADMIN_AGENT, JOHN, PASSWORD, TOTP_SECRET, WEB_APP
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Request
-from tests.emulator.entra.service import FABRIKAM, GRAPH, GRAPH_ID, ORIGIN, PARTNER_CENTER, SITE, Browser, Service
-
-ASKED = {
-    "client_id": WEB_APP,
-    "response_type": "code",
-    "redirect_uri": SITE,
-    "resource": PARTNER_CENTER,
-    "state": "s",
-    "scope": "openid",
-}
-AUTHORIZE = "/common/oauth2/authorize"
-
-
-def tokens(service: Service, browser: Browser) -> dict[str, str]:
-    """What the code that the browser brought is redeemed for."""
-    fields = {"grant_type": "authorization_code", "code": browser.answer["code"], "redirect_uri": SITE}
-    value: dict[str, str] = service.token(**fields).value()
-    return value
+from tests.emulator.entra.service import (
+    ASKED,
+    AUTHORIZE,
+    FABRIKAM,
+    GRAPH,
+    GRAPH_ID,
+    ORIGIN,
+    PARTNER_CENTER,
+    Browser,
+    Service,
+)
 
 
 def amr(service: Service, browser: Browser) -> list[str]:
-    found: list[str] = service.claims(tokens(service, browser)["access_token"])["amr"]
+    found: list[str] = service.claims(service.redeemed(browser)["access_token"])["amr"]
     return found
 
 
@@ -233,7 +226,7 @@ def test_a_person_consents_for_themselves(service: Service, browser: Browser) ->
 
     assert tenant.grants[WEB_APP, partner_center, service.person(JOHN).id] == {"user_impersonation"}
     assert (WEB_APP, partner_center, "") not in tenant.grants
-    assert "access_token" in tokens(service, browser)
+    assert "access_token" in service.redeemed(browser)
 
 
 def test_declining_is_told_to_the_application(browser: Browser, service: Service) -> None:
@@ -359,7 +352,7 @@ def test_what_a_stranger_types_is_escaped(browser: Browser) -> None:
 def test_the_user_info_endpoint_tells_who_it_is(service: Service, browser: Browser) -> None:
     browser.open(AUTHORIZE, **ASKED)
     browser.sign_in()
-    token = tokens(service, browser)["access_token"]
+    token = service.redeemed(browser)["access_token"]
     url = f"{ORIGIN}/common/openid/userinfo"
 
     told = service.send(Request("GET", url, (("Authorization", f"Bearer {token}"),)))

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from partnerauth.emulator.control.changes import change
 from partnerauth.emulator.control.route import Call, Problem, Route
 from partnerauth.emulator.rules.measures import Measures
 from partnerauth.emulator.worldfile.access import AccessPolicyEntry, policy_entry, policy_of
@@ -34,17 +35,7 @@ def _measures(call: Call) -> Any:
 
 def change_measures(call: Call) -> Any:
     """Change the measures that the body (`MeasuresChange`) names, or none. Raises `Problem`."""
-    read = {}
-    for name in Measures.READ:
-        written = getattr(call.body, name)
-        if written is not UNSET:
-            try:
-                read[name] = Measures.read(name, written)
-            except ValueError as wrong:
-                raise Problem(HTTPStatus.BAD_REQUEST, f"{name}: {wrong}") from None
-    with call.world.lock:
-        for name, value in read.items():
-            setattr(call.world.measures, name, value)
+    change(call, call.world.measures, Measures.READ, Measures.read)
     return _measures(call)
 
 

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from partnerauth.emulator import moments
+from partnerauth.emulator.control.changes import change
 from partnerauth.emulator.control.route import Call, Problem, Route
 from partnerauth.emulator.world import Policies
 
@@ -81,17 +82,7 @@ def _policies(call: Call) -> Any:
 
 def change_policies(call: Call) -> Any:
     """Change the dates that the body (`DateChanges`) names, or none. Raises `Problem`."""
-    given = {name: getattr(call.body, name) for name in Policies.FIELDS}
-    dates = {}
-    for name, written in given.items():
-        if written is not UNSET:
-            try:
-                dates[name] = moments.policy(name, written)
-            except ValueError as wrong:
-                raise Problem(HTTPStatus.BAD_REQUEST, f"{name}: {wrong}") from None
-    with call.world.lock:
-        for name, begins in dates.items():
-            setattr(call.world.policies, name, begins)
+    change(call, call.world.policies, Policies.FIELDS, moments.policy)
     return _policies(call)
 
 

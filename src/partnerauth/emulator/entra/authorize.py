@@ -16,7 +16,7 @@ from partnerauth.emulator.entra.claims import Demand
 from partnerauth.emulator.entra.directory import client, place
 from partnerauth.emulator.entra.issue import HINT, login_hint
 from partnerauth.emulator.entra.ledger import Visit
-from partnerauth.emulator.entra.permissions import Wanted, by_resource, by_scope
+from partnerauth.emulator.entra.permissions import Wanted, by_resource, by_scope, one_of
 from partnerauth.emulator.entra.redirects import chosen
 from partnerauth.emulator.entra.refuse import Denied, shown
 from partnerauth.emulator.entra.reply import answered, deliver, refusal_fields, refused
@@ -27,7 +27,7 @@ from partnerauth.emulator.world import Registration
 from partnerauth.errors import InvalidRequest
 from partnerauth.oauth.authorize import AuthorizeRequest
 
-RESPONSE_TYPES = (frozenset({"code"}), frozenset({"id_token"}), frozenset({"code", "id_token"}))
+RESPONSE_TYPES = tuple(map(frozenset, (["code"], ["id_token"], ["code", "id_token"], ["token"], ["id_token", "token"])))
 RESPONSE_MODES = ("query", "fragment", "form_post")
 PROMPTS = ("", "login", "consent", "select_account", "none", "create")
 V1_PROMPTS = (*PROMPTS, "admin_consent")
@@ -102,9 +102,15 @@ def _check(turn: Turn, asked: AuthorizeRequest, registration: Registration) -> N
         raise Denied(
             700054, f"response_type 'id_token' is not enabled for the application '{shown(registration.name)}'."
         )
+    if "token" in kinds and not registration.access_tokens:
+        raise Denied(700051, f"response_type 'token' is not enabled for the application '{shown(registration.name)}'.")
     mode = asked.response_mode.lower()
-    if mode and (mode not in RESPONSE_MODES or (mode == "query" and "id_token" in kinds)):
+    if mode and (mode not in RESPONSE_MODES or (mode == "query" and kinds != {"code"})):
         raise Denied(70007, f"'{shown(asked.response_mode)}' is not a supported value of 'response_mode' here.")
+    if asked.sid and asked.login_hint:
+        raise Denied(90005, "The request cannot carry both 'sid' and 'login_hint'.")
+    if v1 and "token" in kinds and not asked.resource:
+        raise Denied(900144, "The request must contain the following parameter: 'resource'.")
     if not v1:
         if asked.resource:
             raise Denied(901002, "The 'resource' request parameter is not supported.")
@@ -133,7 +139,10 @@ def _check_challenge(asked: AuthorizeRequest) -> None:
 def _wanted(turn: Turn, asked: AuthorizeRequest, registration: Registration) -> tuple[Wanted, ...]:
     """What consent is needed for: in v1 all that the registration lists, in v2 what the scope names."""
     if asked.dialect is Dialect.V2:
-        return tuple(by_scope(turn, asked.scope)[1])
+        wanted_here = by_scope(turn, asked.scope)[1]
+        if "token" in asked.response_type:
+            one_of(wanted_here)
+        return tuple(wanted_here)
     listed = tuple(Wanted(api, "") for api in registration.permissions)
     if not asked.resource:
         return listed

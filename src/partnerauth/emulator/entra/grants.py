@@ -219,6 +219,8 @@ class Attempt:
         acr = proven(self.turn, self.where, registration, self.asked)
         if acr == PUBLIC:
             raise Denied(7000218)
+        if "saml" in self.turn.arrival.request.fields.get("requested_token_type", "").lower():
+            raise Denied(90023, "A SAML assertion is asked for, and this emulator issues none.")
         who, acrs = behind(self.turn, self.where, registration, grant.assertion)
         self._known(who)
         words, wanted = self._wanted()
@@ -293,8 +295,10 @@ class Attempt:
             names = allowed(turn.world, registration, tenant, person.id, wanted)
         capable = demand.capable and wanted.api == GRAPH and turn.world.measures.continuous_access
         lives = lifetime(turn.world, capable=capable)
+        of_graph = wanted.api == GRAPH and not self._v1
+        carried = names | ({"openid", "profile", "email"} & words if of_graph else set())
         access = user_claims(
-            turn.world, turn.now, who, tenant, person, registration, wanted.audience, acr, names, acrs, lives,
+            turn.world, turn.now, who, tenant, person, registration, wanted.audience, acr, carried, acrs, lives,
             capable=capable,
         )  # fmt: skip
         identity = None

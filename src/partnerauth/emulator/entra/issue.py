@@ -230,8 +230,13 @@ def id_claims(
     if nonce:
         claims["nonce"] = nonce
     if code:
-        claims["c_hash"] = _base64url(hashlib.sha256(code.encode("ascii")).digest()[:16])
+        claims["c_hash"] = half_hash(code)
     return claims
+
+
+def half_hash(issued: str) -> str:
+    """What `c_hash` and `at_hash` say of a code or an access token (OpenID Connect Core 3.3.2.11)."""
+    return _base64url(hashlib.sha256(issued.encode("ascii")).digest()[:16])
 
 
 def pairwise(audience: str, person: str) -> str:

@@ -18,7 +18,7 @@ from partnerauth.emulator.entra.refuse import Denied
 from partnerauth.emulator.entra.turn import Later, Turn
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Response
-from partnerauth.oauth.refusals import REFUSALS
+from partnerauth.oauth.codes import REFUSALS
 
 BRAND = Html('<p class="brand">Sign-in</p>\n')
 HIDDEN = '<input type="hidden" name="{name}" value="{value}">\n'

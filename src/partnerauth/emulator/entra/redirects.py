@@ -71,9 +71,14 @@ def _parts(uri: str) -> SplitResult | None:
 
 
 def _same_but_port(one: SplitResult, other: SplitResult | None) -> bool:
-    return other is not None and (one.scheme, one.hostname, one.path or "/", one.query) == (
+    """Letter case counts, so the host is taken as it is written."""
+    return other is not None and (one.scheme, _host(one), one.path or "/", one.query) == (
         other.scheme,
-        other.hostname,
+        _host(other),
         other.path or "/",
         other.query,
     )
+
+
+def _host(uri: SplitResult) -> str:
+    return uri.netloc.partition(":")[0]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from partnerauth.cloud import Dialect
 from partnerauth.errors import InvalidRequest
 from partnerauth.messages import Response
-from partnerauth.oauth.refusals import REFUSALS, Actor, Refusal
+from partnerauth.oauth.codes import REFUSALS, Actor, Refusal
 
 if TYPE_CHECKING:
     from partnerauth.emulator.entra.turn import Turn

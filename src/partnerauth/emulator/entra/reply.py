@@ -8,20 +8,30 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from partnerauth.cloud import Dialect
 from partnerauth.emulator import address
 from partnerauth.emulator.entra.directory import appearing, place
-from partnerauth.emulator.entra.issue import CODE_BYTES, client_info, id_claims, opaque
+from partnerauth.emulator.entra.issue import (
+    CODE_BYTES,
+    client_info,
+    half_hash,
+    id_claims,
+    lifetime,
+    opaque,
+    user_claims,
+)
 from partnerauth.emulator.entra.ledger import Authentication, Code, Visit, digest, remember
 from partnerauth.emulator.entra.pages import form_post, shown_response
-from partnerauth.emulator.entra.permissions import OIDC_WORDS
+from partnerauth.emulator.entra.permissions import OIDC_WORDS, allowed, graph
+from partnerauth.emulator.entra.proof import PUBLIC
 from partnerauth.emulator.entra.redirects import shown_as_text
 from partnerauth.emulator.entra.refuse import Denied
 from partnerauth.emulator.entra.turn import Later, Turn
 from partnerauth.emulator.keys import signing_keys
+from partnerauth.emulator.world import Person, Tenant
 from partnerauth.messages import Response
 from partnerauth.oauth.authorize import AuthorizeRequest
 
@@ -36,6 +46,7 @@ def answered(turn: Turn, visit: Visit, who: Authentication) -> Later:
     fields: dict[str, str] = {}
     optional = visit.optional | ({"auth_time"} if asked.max_age else set())
     claims: dict[str, Any] | None = None
+    access = _implicit(turn, visit, who, tenant, person) if "token" in asked.response_type else None
     code = ""
     if "code" in asked.response_type:
         code = opaque(turn.world, CODE_BYTES)
@@ -75,6 +86,8 @@ def answered(turn: Turn, visit: Visit, who: Authentication) -> Later:
             sid=visit.sid,
         )
         fields["id_token"] = ""
+    if access is not None:
+        fields |= access.fields
     if asked.client_info:
         fields["client_info"] = client_info(who)
     if asked.state:
@@ -84,7 +97,7 @@ def answered(turn: Turn, visit: Visit, who: Authentication) -> Later:
         fields["admin_consent"] = "True"
     upn, resource = person.upn, ", ".join(wanted.audience for wanted in visit.wanted if wanted.audience)
     turn.log("interactive", 0, upn=upn, client=visit.client, resource=resource, mfa=who.mfa, tenant=tenant.id)
-    return partial(_signed, turn, visit, fields, claims)
+    return partial(_signed, turn, visit, fields, claims, access.claims if access else None)
 
 
 def refused(turn: Turn, visit: Visit, denied: Denied) -> Later:
@@ -124,9 +137,34 @@ def _asked(visit: Visit) -> AuthorizeRequest:
     return visit.asked or AuthorizeRequest(visit.client)
 
 
-def _signed(turn: Turn, visit: Visit, fields: dict[str, str], claims: dict[str, Any] | None) -> Response:
+class _Access(NamedTuple):
+    claims: dict[str, Any]
+    fields: dict[str, str]
+
+
+def _implicit(turn: Turn, visit: Visit, who: Authentication, tenant: Tenant, person: Person) -> _Access:
+    """An access token beside or instead of a code. Raises `Denied` where consent for the API is lacking."""
+    registration = turn.world.registrations[visit.client]
+    wanted = visit.wanted[0] if visit.wanted else graph(turn.cloud)
+    names = allowed(turn.world, registration, tenant, person.id, wanted) if visit.wanted else set()
+    lives = lifetime(turn.world)
+    claims = user_claims(
+        turn.world, turn.now, who, tenant, person, registration, wanted.audience, PUBLIC, names, visit.acrs, lives
+    )
+    scope = " ".join(sorted(names) if _asked(visit).dialect is Dialect.V1 else wanted.scope(names))
+    seconds = str(int(lives.total_seconds()))
+    fields = {"access_token": "", "token_type": "Bearer", "expires_in": seconds, "scope": scope}
+    return _Access(claims, fields)
+
+
+def _signed(
+    turn: Turn, visit: Visit, fields: dict[str, str], claims: dict[str, Any] | None, access: dict[str, Any] | None
+) -> Response:
+    if access is not None:
+        fields["access_token"] = signing_keys().sign(access)
     if claims is not None:
-        fields["id_token"] = signing_keys().sign(claims)
+        more = {"at_hash": half_hash(fields["access_token"])} if access is not None else {}
+        fields["id_token"] = signing_keys().sign(claims | more)
     return deliver(turn, visit.redirect, visit.mode, fields)
 
 

@@ -18,6 +18,7 @@ from partnerauth.emulator.entra.admin_consent import admin_consent
 from partnerauth.emulator.entra.authorize import authorize
 from partnerauth.emulator.entra.device import device_code, device_page
 from partnerauth.emulator.entra.logout import logout
+from partnerauth.emulator.entra.origins import is_preflight, permission, readable
 from partnerauth.emulator.entra.pages import code_page, native_client, refusal_page
 from partnerauth.emulator.entra.refuse import Denied, refusal
 from partnerauth.emulator.entra.sign_in import proceed
@@ -56,7 +57,9 @@ PAGES: Mapping[str, tuple[Handler, Dialect]] = {
 }
 """The same, for browsers: says no with a page."""
 
-POSTABLE = frozenset({"token", "devicecode", "authorize", "logout", "deviceauth", "login", "userinfo"})
+DEVICE_PAGES = ("device", "devicelogin")
+"""The short addresses of the page for device codes."""
+POSTABLE = frozenset({"token", "devicecode", "authorize", "logout", "deviceauth", *DEVICE_PAGES, "login", "userinfo"})
 LONGEST_BODY = 256 * 1024
 
 
@@ -70,12 +73,14 @@ class Entra:
         """The answer to a request: decided under the world's lock, signed and written outside it."""
         with self.world.lock:
             turn = Turn.begin(self.world, arrival)
-            later = self._decide(turn)
-        return turn.finished(later())
+            segments = arrival.path.strip("/").split("/")
+            segment, rest = unquote(segments[0]), "/".join(map(unquote, segments[1:])).lower()
+            later = self._decide(turn, segments, segment, rest)
+        return turn.finished(readable(arrival.request, rest, later()))
 
-    def _decide(self, turn: Turn) -> Later:
-        segments = turn.arrival.path.strip("/").split("/")
-        segment, rest = unquote(segments[0]), "/".join(map(unquote, segments[1:])).lower()
+    def _decide(self, turn: Turn, segments: list[str], segment: str, rest: str) -> Later:
+        if is_preflight(turn.arrival.request, rest):
+            return partial(permission, turn.arrival.request, rest)
         if rest in PAGES:
             handler, dialect = PAGES[rest]
             return self._careful(turn, partial(handler, turn, segment, dialect), dialect, page=True)
@@ -88,6 +93,8 @@ class Entra:
             return self._careful(turn, partial(metadata.user_realm, turn, segments[2]), V2)
         if segment.lower() == "error" and not rest:
             return partial(code_page, turn)
+        if segment.lower() in DEVICE_PAGES and not rest:
+            return self._careful(turn, partial(device_page, turn, segment, V2), V2, page=True)
         return lambda: Response(404, (("Content-Type", "text/plain; charset=utf-8"),), b"There is nothing here.\n")
 
     def _careful(self, turn: Turn, decide: Callable[[], Later], dialect: Dialect, *, page: bool = False) -> Later:

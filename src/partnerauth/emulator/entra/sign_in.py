@@ -44,6 +44,8 @@ def begin(turn: Turn, visit: Visit, *, silent: bool = False, fresh: bool = False
     if session is not None and visit.hint and not choosing:
         found = people(turn.world, session.who)
         session = session if found and found[1].upn.lower() == visit.hint.lower() else None
+    if session is not None and visit.asked is not None and visit.asked.sid not in ("", session.sid):
+        session = None
     if silent:
         return _silent(turn, visit, session)
     visit.browser, cookie = browser_of(turn)
@@ -150,6 +152,8 @@ def _consent_page(turn: Turn, visit: Visit, step: Step) -> Response:
 
 
 def _silent(turn: Turn, visit: Visit, session: Session | None) -> Later:
+    if session is None and visit.asked is not None and visit.asked.sid:
+        return visit.refuse(turn, visit, Denied(160021, "The application asked for a session which does not exist."))
     if session is None:
         return visit.refuse(turn, visit, Denied(50058, "A silent sign-in request was sent but no user is signed in."))
     _resume(visit, session)

@@ -24,10 +24,9 @@ Later: TypeAlias = Callable[[], Response]
 """An answer that is decided and still has to be written: signing happens outside the world's lock."""
 
 LONGEST_COOKIE = 512
+UNKEPT = (("Cache-Control", "no-store, no-cache"), ("Pragma", "no-cache"), ("Expires", "-1"))
+"""Of answers that do not say how long they may be kept."""
 COMMON_HEADERS = (
-    ("Cache-Control", "no-store, no-cache"),
-    ("Pragma", "no-cache"),
-    ("Expires", "-1"),
     ("X-Content-Type-Options", "nosniff"),
     ("X-XSS-Protection", "0"),
     ("P3P", 'CP="DSP CUR OTPi IND OTRi ONL FIN"'),
@@ -118,7 +117,7 @@ class Turn:
         """`response` with the headers that every answer carries, as far as it does not set them itself."""
         request = self.arrival.request
         given = {name.lower() for name, _ in response.headers}
-        more = [pair for pair in COMMON_HEADERS if pair[0].lower() not in given]
+        more = [*(() if "cache-control" in given else UNKEPT), *COMMON_HEADERS]
         more.append(("x-ms-request-id", self.trace))
         if request.header("return-client-request-id").lower() == "true":
             more.append(("client-request-id", self.correlation))
@@ -128,11 +127,15 @@ class Turn:
         return Response(response.status, (*response.headers, *more), response.body, response.reason)
 
 
+_NAME = b"client-request-id="
 _POSTED = re.compile(rb"(?:^|&)client-request-id=([0-9A-Fa-f-]{36})(?:&|$)")
 
 
 def _posted_id(arrival: Arrival) -> str:
     """MSAL Node names it in the body and in the query instead of a header."""
     query = urlsplit(arrival.request.url).query.encode("utf-8", "replace")
-    found = _POSTED.search(query) or _POSTED.search(arrival.request.body[-100_000:])
-    return found[1].decode() if found else ""
+    for form in (query, arrival.request.body[-100_000:]):
+        # Seldom there; to be sure of that by the expression takes longer than anything else in a refresh.
+        if _NAME in form and (found := _POSTED.search(form)):
+            return found[1].decode()
+    return ""

@@ -156,7 +156,7 @@ def _platforms(registration: Registration, body: Body, details: dict[str, Any]) 
             if (wanted := implicit.flag("enableIdTokenIssuance")) is not None:
                 changes["id_tokens"] = wanted
             if (wanted := implicit.flag("enableAccessTokenIssuance")) is not None:
-                details["enableAccessTokenIssuance"] = wanted
+                changes["access_tokens"] = wanted
     platforms: dict[str, str] = {}
     for name, listed_uris in uris.items():
         for uri in listed_uris:
@@ -243,7 +243,7 @@ def show(asked: Asked, registration: Registration, *, with_keys: bool = False) -
             "logoutUrl": registration.logout_url or None,
             "implicitGrantSettings": {
                 "enableIdTokenIssuance": registration.id_tokens,
-                "enableAccessTokenIssuance": details.get("enableAccessTokenIssuance", False),
+                "enableAccessTokenIssuance": registration.access_tokens,
             },
         },
         "publicClient": {"redirectUris": uris["publicClient"]},

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from partnerauth.apis.odata import And, AnyOf, Eq, Filter, StartsWith, fields_of, read_filter
+from partnerauth.apis.odata import And, AnyOf, Compared, Eq, Filter, Or, StartsWith, fields_of, read_filter
 from partnerauth.emulator.graph.answers import Denied, context, shown
 from partnerauth.emulator.graph.asked import Asked
 from partnerauth.emulator.slices import following, read_marker, write_marker
@@ -78,6 +78,10 @@ def _fold(condition: Filter) -> Filter:
             return Eq(field, value.lower())
         case And(parts):
             return And(tuple(map(_fold, parts)))
+        case Or(parts):
+            return Or(tuple(map(_fold, parts)))
+        case Compared(field):
+            raise _unsupported(f"Unsupported or invalid query filter clause specified for property '{shown(field)}'.")
         case AnyOf(field, inside):
             return AnyOf(field, _fold(inside))
         case StartsWith() | Eq():

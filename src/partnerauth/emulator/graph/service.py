@@ -104,7 +104,10 @@ class Graph:
                 Fault.EXPIRED: "Lifetime validation failed, the token is expired.",
                 Fault.AUDIENCE: "Access token validation failure. Invalid audience.",
             }.get(bad.fault, "Access token validation failure.")
-            challenge = f'Bearer realm="", authorization_uri="{sign_in}/common/oauth2/authorize"'
+            challenge = (
+                f'Bearer realm="", authorization_uri="{sign_in}/common/oauth2/authorize",'
+                f' client_id="{APPLICATION_IDS[Api.GRAPH]}"'
+            )
             raise Denied(401, "InvalidAuthenticationToken", message, (("WWW-Authenticate", challenge),)) from None
         with self._world.lock:
             moment = continuous.happened_since(self._world, bearer)

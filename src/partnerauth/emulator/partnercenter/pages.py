@@ -32,7 +32,7 @@ def page(
     chosen, _ = following(items, lambda item: (key(item),), after, size)
     if after is not None and not chosen:
         raise refuse(400, PAST_THE_END)
-    path = "/" + request.path.strip("/").partition("v1/")[2]
+    path = request.path[request.path.lower().find("/v1/") + 3 :].rstrip("/")
     kept = {name: value for name, value in query.items() if name.lower() != SEEK.lower()}
     links = {"self": link(_address(path, query))}
     if len(chosen) == size:

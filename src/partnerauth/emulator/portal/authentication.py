@@ -16,6 +16,7 @@ def _page(ask: Ask, form: Form | None = None, settings: Form | None = None) -> P
     usual = {
         "audience": "multiple" if app.multi_tenant else "single",
         "id_tokens": "yes" if app.id_tokens else "",
+        "access_tokens": "yes" if app.access_tokens else "",
         "public": "yes" if app.public else "",
     }
     form = form or Form(usual={"platform": "public" if app.public else "web"})
@@ -60,7 +61,8 @@ def _save(ask: Ask) -> Outcome:
     if form.wrong:
         return _page(ask, settings=form)
     app.multi_tenant = audience == "multiple"
-    app.id_tokens, app.public = form.ticked("id_tokens"), form.ticked("public")
+    app.id_tokens, app.access_tokens = form.ticked("id_tokens"), form.ticked("access_tokens")
+    app.public = form.ticked("public")
     return Done(at(app, TAB), "The settings were saved.")
 
 

@@ -14,9 +14,9 @@ from partnerauth.emulator.portal.form import Form
 from partnerauth.emulator.world import World
 from partnerauth.errors import PartnerAuthError
 from partnerauth.hidden import Hidden
-from partnerauth.messages import Response
 from partnerauth.oauth.evidence import Evidence, Mfa, accepted_by_partner_center, read_access_token
-from partnerauth.oauth.refusals import cleaned
+from partnerauth.oauth.pasted import pasted
+from partnerauth.oauth.shown import cleaned
 
 LONGEST = 96 * 1024
 LONGEST_SHOWN = 200
@@ -38,7 +38,7 @@ def _inspect(ask: Ask) -> Page:
     facts: list[tuple[str, Any]] = []
     reasons: list[str] | None = None
     kind = ""
-    token = Hidden(_bare(typed))
+    token = pasted(typed)
     if not token.reveal():
         form.refuse("token", "Paste a token, or a header or an answer that holds one.")
     elif len(typed) > LONGEST:
@@ -62,20 +62,6 @@ def _kind(evidence: Evidence) -> str:
     if not evidence.audience:
         return "A token without an audience"
     return "A token of an application by itself" if evidence.app_only else "A token of an application and a user"
-
-
-def _bare(text: str) -> str:
-    """The token in what people have at hand: alone, with `Bearer` before it, or in the token endpoint's answer."""
-    text = text.strip()
-    if text.startswith("{"):
-        try:
-            value = Response(200, body=text.encode()).value()
-        except ValueError:
-            value = None
-        if isinstance(value, dict):
-            found = value.get("access_token") or value.get("refresh_token")
-            return found if isinstance(found, str) else ""
-    return text.split()[-1] if text else ""
 
 
 def _signed_here(world: World, token: Hidden) -> bool:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from partnerauth.emulator.portal.ask import Ask, Done, Page, Route, nowhere
 from partnerauth.emulator.portal.form import Form
-from partnerauth.oauth.refusals import REFUSALS
+from partnerauth.oauth.codes import REFUSALS
 
 MOST_ROWS = 200
 STATUS = re.compile(r"[1-5](?:[0-9]{2}|[xX]{2})?", re.ASCII)

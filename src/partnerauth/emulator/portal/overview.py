@@ -7,7 +7,7 @@ from partnerauth.emulator.entra.ledger import Ledger
 from partnerauth.emulator.journal import Entry
 from partnerauth.emulator.portal.ask import Ask, Page, Route
 from partnerauth.emulator.world import AGENTS, Role, World
-from partnerauth.oauth.refusals import REFUSALS
+from partnerauth.oauth.codes import REFUSALS
 
 LAST_ENTRIES = 8
 SEEN = 400

@@ -32,9 +32,10 @@ from partnerauth.emulator.portal import (
 from partnerauth.emulator.portal.ask import Ask, Done, Outcome, Route, nowhere
 from partnerauth.emulator.portal.frame import frame
 from partnerauth.emulator.portal.notices import Notice, Notices
-from partnerauth.emulator.portal.page import FILES, HEADERS, page, plain_file
+from partnerauth.emulator.portal.page import PAGES
 from partnerauth.errors import Misconfigured
 from partnerauth.messages import Request, Response
+from partnerauth.pages import FILES, HEADERS
 
 LONGEST_FORM = 128 * 1024
 """A token of 64 KB, each of whose characters may be written as three."""
@@ -83,10 +84,10 @@ class Portal:
     def _answer(self, arrival: Arrival) -> Response:
         path = arrival.path.rstrip("/") or "/"
         if path == "/favicon.ico":
-            return Response(204, HEADERS[-2:])
+            return Response(204, HEADERS)
         name = path.removeprefix("/portal/")
         if name in FILES and path != name:
-            return plain_file(name)
+            return PAGES.file(name)
         route, parts = _route(arrival.request.method, path)
         ask = Ask(self._emulator, arrival, parts, _query(arrival.request), _fields(arrival.request))
         # Templates read the world's records, so the page is written under the lock too.
@@ -102,12 +103,12 @@ class Portal:
             return Response(303, (("Location", outcome.to), cookie, *HEADERS))
         notice_ = self._notices.take(request, world.now()) if request.method == "GET" else None
         facts = {**frame(world), "notice": notice_, **outcome.facts}
-        return page(outcome.name, facts, status=outcome.status, refresh=outcome.refresh)
+        return PAGES.page(outcome.name, facts, status=outcome.status, refresh=str(outcome.refresh or ""))
 
     def _refusal(self, problem: Problem) -> Response:
         with self._emulator.world.lock:
             facts = frame(self._emulator.world) | {"problem": problem, "notice": None}
-            response = page("problem", facts, status=problem.status.value)
+            response = PAGES.page("problem", facts, status=problem.status.value)
         return replace(response, headers=(*response.headers, *problem.headers))
 
 

@@ -57,16 +57,23 @@ def _shown(deal: dict[str, Any]) -> dict[str, Any]:
         "direction": _text(deal, "direction"),
         "type": _text(deal, "type"),
         "qualification": _text(deal, "qualification"),
-        "value": f"{_text(deal, 'details', 'dealValue')} {_text(deal, 'details', 'currency')}".strip(),
+        "value": _money(deal),
         "notes": _text(deal, "details", "notes"),
-        "created": _text(deal, "createdDateTime"),
-        "updated": _text(deal, "updatedDateTime"),
+        "created": deals.moment(deal["createdDateTime"]),
+        "updated": deals.moment(deal["updatedDateTime"]),
         "engagement": _text(deal, "engagementId"),
         "etag": _text(deal, "eTag"),
         "team": [
             (f"{_text(one, 'firstName')} {_text(one, 'lastName')}".strip(), _text(one, "email")) for one in members
         ],
     }
+
+
+def _money(deal: dict[str, Any]) -> str:
+    amount, currency = _text(deal, "details", "dealValue"), _text(deal, "details", "currency")
+    whole, dot, rest = amount.partition(".")
+    grouped = f"{int(whole):,}{dot}{rest}" if whole.isascii() and whole.isdigit() and len(whole) < 16 else amount
+    return f"{grouped} {currency}".strip()
 
 
 def _found(ask: Ask) -> dict[str, Any]:

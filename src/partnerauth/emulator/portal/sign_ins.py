@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from partnerauth.emulator.entra.ledger import Ledger
 from partnerauth.emulator.portal.ask import Ask, Page, Route
-from partnerauth.oauth.refusals import REFUSALS
+from partnerauth.oauth.codes import REFUSALS
 
 MOST_ROWS = 100
 OUTCOMES = {"": "All", "good": "Successful", "bad": "Refused"}

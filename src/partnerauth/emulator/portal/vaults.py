@@ -1,4 +1,4 @@
-"""Key vaults: who may use them, and their secrets. A value is shown only where somebody asks for it, and once."""
+"""Key vaults: who may use them, their secrets and keys. A secret's value is shown once, where somebody asks for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from urllib.parse import quote
 from partnerauth.cloud import GUID
 from partnerauth.emulator.portal.ask import Ask, Done, Outcome, Page, Route, nowhere
 from partnerauth.emulator.portal.form import Form
-from partnerauth.emulator.world import SecretVersion, Vault, VaultSecret, World
+from partnerauth.emulator.vaults import pairs
+from partnerauth.emulator.vaults.input import NAME as KEY_NAME
+from partnerauth.emulator.vaults.keys import OPERATIONS
+from partnerauth.emulator.world import KeyVersion, SecretVersion, Vault, VaultKey, VaultSecret, World
 
 MOST_VERSIONS = 200
 NAME = re.compile(r"(?!.*--)[a-z](?:[a-z0-9-]{1,22}[a-z0-9])", re.ASCII)
@@ -58,6 +61,7 @@ def _vault(ask: Ask, form: Form | None = None) -> Page:
         "vault": vault,
         "host": vault.host,
         "secrets": sorted(vault.secrets.values(), key=lambda secret: secret.name.lower()),
+        "keys": [(key, _kind(key.versions[-1])) for _, key in sorted(vault.keys.items()) if key.versions],
         "allowed": sorted((_caller(world, one), one) for one in vault.allowed),
         "candidates": [one for one in candidates if one[0] not in vault.allowed],
         "form": form,
@@ -81,7 +85,7 @@ def _allow(ask: Ask) -> Outcome:
     if form.wrong:
         return _vault(ask, form)
     vault.allowed.add(id_)
-    return Done(_at(vault), f"{_caller(ask.world, id_) or id_} may use the secrets of this vault.")
+    return Done(_at(vault), f"{_caller(ask.world, id_) or id_} may use what is in this vault.")
 
 
 def _exclude(ask: Ask) -> Done:
@@ -125,6 +129,65 @@ def _dated(version: SecretVersion) -> dict[str, object]:
     }
 
 
+def _found_key(ask: Ask) -> tuple[Vault, VaultKey]:
+    vault = _found(ask)
+    key = vault.keys.get(ask.parts["key"])
+    if key is None:
+        raise nowhere("key")
+    return vault, key
+
+
+def _key(ask: Ask) -> Page:
+    vault, key = _found_key(ask)
+    versions = [_described(version) for version in reversed(key.versions[-MOST_VERSIONS:])]
+    return Page("vault_key", {"vault": vault, "key": key, "versions": versions})
+
+
+def _generate(ask: Ask) -> Outcome:
+    vault, form = _found(ask), Form(ask.fields)
+    name = form.text("name", "a name", longest=127)
+    if name and not KEY_NAME.fullmatch(name):
+        form.refuse("name", "Letters, digits and hyphens.")
+    key = vault.keys.get(name.lower())
+    if key is not None and key.deleted:
+        form.refuse("name", "A deleted key has this name, and keeps it until it is gone for good.")
+    if form.wrong:
+        return _vault(ask, form)
+    now, private = ask.world.now(), pairs.make_rsa(pairs.SIZES[0])
+    version = KeyVersion(ask.world.bytes(16).hex(), "RSA", private, now, now, list(OPERATIONS))
+    vault.keys.setdefault(name.lower(), VaultKey(name)).versions.append(version)
+    return Done(f"{_at(vault)}/keys/{quote(name.lower(), safe='')}", f"Version {version.id} of {name} was made.")
+
+
+def _switch(ask: Ask) -> Done:
+    vault, key = _found_key(ask)
+    wanted = ask.fields.get("version", "")
+    version = next((version for version in key.versions if version.id == wanted), None)
+    if version is None:
+        raise nowhere("version")
+    version.enabled, version.updated = not version.enabled, ask.world.now()
+    state = "enabled" if version.enabled else "disabled"
+    return Done(f"{_at(vault)}/keys/{quote(ask.parts['key'], safe='')}", f"Version {version.id} is {state} now.")
+
+
+def _described(version: KeyVersion) -> dict[str, object]:
+    return {
+        "id": version.id,
+        "kind": _kind(version),
+        "created": version.created,
+        "enabled": version.enabled,
+        "operations": version.operations,
+        "tags": sorted((version.tags or {}).items()),
+        "begins": _moment(version.not_before),
+        "ends": _moment(version.expires),
+    }
+
+
+def _kind(version: KeyVersion) -> str:
+    more = pairs.size(version.private) if pairs.is_rsa(version.private) else pairs.curve(version.private)
+    return f"{version.kind} {more}"
+
+
 def _moment(seconds: int | None) -> datetime | None:
     try:
         return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
@@ -149,5 +212,8 @@ ROUTES = (
     Route("POST", "/portal/vaults/{vault}/allow", _allow),
     Route("POST", "/portal/vaults/{vault}/exclude", _exclude),
     Route("GET", "/portal/vaults/{vault}/{secret}", _secret),
+    Route("POST", "/portal/vaults/{vault}/keys", _generate),
+    Route("GET", "/portal/vaults/{vault}/keys/{key}", _key),
+    Route("POST", "/portal/vaults/{vault}/keys/{key}/switch", _switch),
     Route("POST", "/portal/vaults/{vault}/{secret}/show", _show),
 )

@@ -165,8 +165,8 @@ def expire(world: World) -> None:
 def ends(deal: Mapping[str, Any]) -> datetime:
     """The moment until which an incoming referral waits for an answer."""
     if isinstance(deal.get("expirationDateTime"), str):
-        return _moment(deal["expirationDateTime"])
-    return _moment(deal["createdDateTime"]) + ANSWERED_WITHIN
+        return moment(deal["expirationDateTime"])
+    return moment(deal["createdDateTime"]) + ANSWERED_WITHIN
 
 
 def on_team(deal: Mapping[str, Any], upn: str) -> bool:
@@ -175,6 +175,7 @@ def on_team(deal: Mapping[str, Any], upn: str) -> bool:
     return any(str(member.get("email", "")).lower() == wanted for member in deal.get("team", []))
 
 
-def _moment(text: str) -> datetime:
+def moment(text: str) -> datetime:
+    """A moment that `written` wrote."""
     whole, _, fraction = text.removesuffix("Z").partition(".")
     return datetime.fromisoformat(f"{whole}.{fraction[:6]:0<6}+00:00")

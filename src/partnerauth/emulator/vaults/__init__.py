@@ -1,4 +1,4 @@
-"""Key Vault: secrets and their versions, behind Key Vault's own challenge."""
+"""Key Vault: secrets, keys and their versions, behind Key Vault's own challenge."""
 
 from partnerauth.emulator.vaults.service import Vaults
 

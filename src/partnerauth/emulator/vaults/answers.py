@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from partnerauth.emulator.refusal import Refusal
-from partnerauth.emulator.world import SecretVersion, Vault, VaultSecret, World
+from partnerauth.emulator.vaults import pairs
+from partnerauth.emulator.world import KeyVersion, SecretVersion, Stored, Vault, World
 from partnerauth.messages import Headers, Request, Response
 
 CODES = {
@@ -21,11 +22,13 @@ CODES = {
 }
 LONGEST_ID = 200
 USUAL_RETENTION = 90
+SOFTWARE, HARDWARE = "0", "2"
+"""The platform that protects a key: none but software, or the newest HSM."""
 
 
-def refuse(status: int, message: str, inner: str = "", *, headers: Headers = ()) -> Refusal:
-    """A refusal: the status has its own code, some have an inner one."""
-    error: dict[str, Any] = {"code": CODES[status], "message": message}
+def refuse(status: int, message: str, inner: str = "", *, code: str = "", headers: Headers = ()) -> Refusal:
+    """A refusal: the status has its own code unless another is named, some have an inner one."""
+    error: dict[str, Any] = {"code": code or CODES[status], "message": message}
     if inner:
         error["innererror"] = {"code": inner}
     return Refusal(Response.json(status, {"error": error}, headers))
@@ -55,31 +58,56 @@ def host(vault: Vault) -> str:
     return f"https://{vault.host}"
 
 
-def bundle(vault: Vault, secret: VaultSecret, version: SecretVersion, *, value: bool = False) -> dict[str, Any]:
-    """A version of a secret; with its value where one was set or asked for."""
-    shown = _item(vault, version, f"{host(vault)}/secrets/{secret.name}/{version.id}")
-    return {"value": version.value.reveal(), **shown} if value else shown
+def identifier(vault: Vault, stored: Stored[Any], version: str = "") -> str:
+    """The identifier of a secret or key, or of one version of it."""
+    return f"{host(vault)}/{stored.word}s/{stored.name}" + (f"/{version}" if version else "")
 
 
-def listed(vault: Vault, secret: VaultSecret) -> dict[str, Any]:
-    """A secret as in the list: its current version's facts, and an id that names no version."""
-    return _item(vault, secret.versions[-1], f"{host(vault)}/secrets/{secret.name}")
+def bundle(
+    vault: Vault, stored: Stored[Any], version: SecretVersion | KeyVersion, *, value: bool = False
+) -> dict[str, Any]:
+    """A version: a secret's with its value where one was set or asked for, a key's with its public half."""
+    if isinstance(version, SecretVersion):
+        shown = item(vault, stored, version)
+        return {"value": version.value.reveal(), **shown} if value else shown
+    public = {
+        "kid": identifier(vault, stored, version.id),
+        "kty": version.kind,
+        "key_ops": version.operations,
+        **pairs.public(version.private),
+    }
+    return {"key": public, **_facts(vault, version)}
 
 
-def deleted(vault: Vault, secret: VaultSecret, *, item: bool = False) -> dict[str, Any]:
-    """A deleted secret: what it was, how to recover it, and when it is gone for good."""
-    assert secret.deleted is not None, "it is deleted"  # noqa: S101
-    purged = secret.deleted + timedelta(days=vault.retention_days)
+def item(vault: Vault, stored: Stored[Any], version: SecretVersion | KeyVersion) -> dict[str, Any]:
+    """A version as in the list of versions: nothing of what it holds."""
+    return {_named(version): identifier(vault, stored, version.id), **_facts(vault, version)}
+
+
+def listed(vault: Vault, stored: Stored[Any]) -> dict[str, Any]:
+    """A secret or key as in the list: its current version's facts, and an identifier that names no version."""
+    current = stored.versions[-1]
+    return {_named(current): identifier(vault, stored), **_facts(vault, current)}
+
+
+def deleted(vault: Vault, stored: Stored[Any], *, as_item: bool = False) -> dict[str, Any]:
+    """What is deleted: what it was, how to recover it, and when it is gone for good."""
+    assert stored.deleted is not None, "it is deleted"  # noqa: S101
+    purged = stored.deleted + timedelta(days=vault.retention_days)
     return {
-        "recoveryId": f"{host(vault)}/deletedsecrets/{secret.name}",
-        "deletedDate": int(secret.deleted.timestamp()),
+        "recoveryId": f"{host(vault)}/deleted{stored.word}s/{stored.name}",
+        "deletedDate": int(stored.deleted.timestamp()),
         "scheduledPurgeDate": int(purged.timestamp()),
-        **(listed(vault, secret) if item else bundle(vault, secret, secret.versions[-1])),
+        **(listed(vault, stored) if as_item else bundle(vault, stored, stored.versions[-1])),
     }
 
 
-def _item(vault: Vault, version: SecretVersion, identifier: str) -> dict[str, Any]:
-    attributes = {
+def _named(version: SecretVersion | KeyVersion) -> str:
+    return "id" if isinstance(version, SecretVersion) else "kid"
+
+
+def _facts(vault: Vault, version: SecretVersion | KeyVersion) -> dict[str, Any]:
+    attributes: dict[str, Any] = {
         "enabled": version.enabled,
         "nbf": version.not_before,
         "exp": version.expires,
@@ -88,8 +116,11 @@ def _item(vault: Vault, version: SecretVersion, identifier: str) -> dict[str, An
         "recoveryLevel": _recovery_level(vault),
         "recoverableDays": vault.retention_days,
     }
-    shown: dict[str, Any] = {"id": identifier, "attributes": {k: v for k, v in attributes.items() if v is not None}}
-    if version.content_type is not None:
+    shown: dict[str, Any] = {"attributes": {name: fact for name, fact in attributes.items() if fact is not None}}
+    if isinstance(version, KeyVersion):
+        hardware = version.kind.endswith(pairs.HSM)
+        shown["attributes"] |= {"exportable": False, "hsmPlatform": HARDWARE if hardware else SOFTWARE}
+    elif version.content_type is not None:
         shown["contentType"] = version.content_type
     if version.tags is not None:
         shown["tags"] = version.tags

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from partnerauth.emulator.address import Arrival
@@ -14,61 +14,71 @@ from partnerauth.emulator.slices import following, read_marker, write_marker
 from partnerauth.emulator.vaults.answers import refuse
 from partnerauth.emulator.vaults.input import checked_name
 from partnerauth.emulator.vaults.life import Stage, stage
-from partnerauth.emulator.world import SecretVersion, Vault, VaultSecret, World
+from partnerauth.emulator.world import KeyVersion, SecretVersion, Stored, Vault, VaultKey, VaultSecret, World
 from partnerauth.messages import Response
 
 T = TypeVar("T")
+V = TypeVar("V", SecretVersion, KeyVersion)
 MOST = 25
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Secrets lie in a vault under their names in lower case."""
+class Asked(Generic[V]):
+    """Secrets and keys lie in a vault apart, each under its name in lower case; `kind` says which are asked for."""
 
     world: World
     arrival: Arrival
     vault: Vault
+    kind: type[VaultSecret | VaultKey]
     names: tuple[str, ...]
     query: Mapping[str, str]
     now: datetime
 
     @property
     def name(self) -> str:
-        """The name of the secret. Raises `Refusal` 400."""
+        """The name of the secret or key. Raises `Refusal` 400."""
         return checked_name(self.names[0])
 
-    def there(self) -> VaultSecret | None:
+    @property
+    def shelf(self) -> dict[str, Stored[V]]:
+        """All of that kind, in whatever stage."""
+        shelf: Any = self.vault.keys if self.kind is VaultKey else self.vault.secrets
+        found: dict[str, Stored[V]] = shelf
+        return found
+
+    def there(self) -> Stored[V] | None:
         """What lies under the name, whatever its stage. Raises `Refusal` 400."""
-        return self.vault.secrets.get(self.name.lower())
+        return self.shelf.get(self.name.lower())
 
-    def stage(self, secret: VaultSecret) -> Stage:
-        """Where a secret is now."""
-        return stage(self.vault, secret, self.now)
+    def stage(self, stored: Stored[V]) -> Stage:
+        """Where one is now."""
+        return stage(self.vault, stored, self.now)
 
-    def live(self) -> VaultSecret:
-        """The secret. Raises `Refusal` 404."""
-        secret = self.there()
-        if secret is None or not secret.versions or self.stage(secret) is not Stage.LIVE:
-            raise _not_found(self.name)
-        return secret
+    def live(self) -> Stored[V]:
+        """What is there under the name. Raises `Refusal` 404."""
+        stored = self.there()
+        if stored is None or not stored.versions or self.stage(stored) is not Stage.LIVE:
+            raise self._not_found(self.name)
+        return stored
 
-    def version(self) -> tuple[VaultSecret, SecretVersion]:
-        """The secret, and the version in the path or the current one. Raises `Refusal` 404."""
-        secret = self.live()
-        if len(self.names) == 1:
-            return secret, secret.versions[-1]
+    def version(self) -> tuple[Stored[V], V]:
+        """What is there, and the version in the path or the current one. Raises `Refusal` 404."""
+        stored = self.live()
+        if not self.names[1:] or not self.names[1]:
+            return stored, stored.versions[-1]
         wanted = self.names[1].lower()
-        version = next((version for version in secret.versions if version.id == wanted), None)
+        version = next((version for version in stored.versions if version.id == wanted), None)
         if version is None:
-            raise _not_found(f"{secret.name}/{wanted[:40]}")
-        return secret, version
+            raise self._not_found(f"{stored.name}/{wanted[:40]}")
+        return stored, version
 
-    def gone(self) -> VaultSecret:
-        """The deleted secret. Raises `Refusal` 404."""
-        secret = self.there()
-        if secret is None or self.stage(secret) is not Stage.DELETED:
-            raise refuse(404, f"Deleted Secret not found: {self.name}")
-        return secret
+    def gone(self) -> Stored[V]:
+        """What is deleted under the name. Raises `Refusal` 404."""
+        stored = self.there()
+        if stored is None or self.stage(stored) is not Stage.DELETED:
+            word = self.kind.word.capitalize()
+            raise refuse(404, f"Deleted {word} not found: {self.name}", code=f"{word}NotFound")
+        return stored
 
     def page(
         self, path: str, items: Iterable[T], key: Callable[[T], str], show: Callable[[T], Mapping[str, Any]]
@@ -93,10 +103,11 @@ class Asked:
         except ValueError as error:
             raise refuse(400, f"The $skiptoken is not valid: {error}.") from None
 
-
-def _not_found(name: str) -> Refusal:
-    return refuse(
-        404,
-        f"A secret with (name/id) {name} was not found in this key vault. If you recently deleted this secret you may"
-        " be able to recover it using the correct recovery command.",
-    )
+    def _not_found(self, name: str) -> Refusal:
+        word = self.kind.word
+        return refuse(
+            404,
+            f"A {word} with (name/id) {name} was not found in this key vault. If you recently deleted this {word} you"
+            " may be able to recover it using the correct recovery command.",
+            code=f"{word.capitalize()}NotFound",
+        )

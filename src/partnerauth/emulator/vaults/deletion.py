@@ -1,4 +1,4 @@
-"""Secrets deleted, recovered, purged (the reference of Key Vault, 5)."""
+"""Secrets and keys deleted, recovered, purged (the reference of Key Vault, 5)."""
 
 from __future__ import annotations
 
@@ -6,59 +6,59 @@ from collections.abc import Mapping
 from typing import Any
 
 from partnerauth.emulator.vaults.answers import bundle, deleted, refuse
-from partnerauth.emulator.vaults.asked import Asked
+from partnerauth.emulator.vaults.asked import Asked, V
 from partnerauth.emulator.vaults.life import Stage, check_settled
-from partnerauth.emulator.world import VaultSecret
+from partnerauth.emulator.world import Stored
 from partnerauth.messages import Response
 
 
-def delete(asked: Asked) -> Response:
+def delete(asked: Asked[V]) -> Response:
     """Delete it, with all versions; the name is reserved until it is purged."""
     _settled(asked)
-    secret = asked.live()
-    secret.deleted, secret.recovered = asked.now, None
-    return Response.json(200, deleted(asked.vault, secret))
+    stored = asked.live()
+    stored.deleted, stored.recovered = asked.now, None
+    return Response.json(200, deleted(asked.vault, stored))
 
 
-def list_deleted(asked: Asked) -> Response:
+def list_deleted(asked: Asked[V]) -> Response:
     """All that are deleted."""
-    gone = [secret for secret in asked.vault.secrets.values() if asked.stage(secret) is Stage.DELETED]
+    gone = [stored for stored in asked.shelf.values() if asked.stage(stored) is Stage.DELETED]
 
-    def show(secret: VaultSecret) -> Mapping[str, Any]:
-        return deleted(asked.vault, secret, item=True)
+    def show(stored: Stored[V]) -> Mapping[str, Any]:
+        return deleted(asked.vault, stored, as_item=True)
 
-    return asked.page("deletedsecrets", gone, lambda one: one.name.lower(), show)
+    return asked.page(f"deleted{asked.kind.word}s", gone, lambda one: one.name.lower(), show)
 
 
-def get_deleted(asked: Asked) -> Response:
+def get_deleted(asked: Asked[V]) -> Response:
     """One that is deleted."""
     return Response.json(200, deleted(asked.vault, asked.gone()))
 
 
-def purge(asked: Asked) -> Response:
+def purge(asked: Asked[V]) -> Response:
     """Forget it for good, where the vault lets that happen."""
     _settled(asked)
-    secret = asked.gone()
+    stored = asked.gone()
     if asked.vault.purge_protection:
         raise refuse(
             403,
             'Operation "purge" is not allowed because purge protection is enabled for this vault. Key Vault service'
             " will automatically purge it after the retention period has passed.",
         )
-    del asked.vault.secrets[secret.name.lower()]
+    del asked.shelf[stored.name.lower()]
     return Response(204)
 
 
-def recover(asked: Asked) -> Response:
+def recover(asked: Asked[V]) -> Response:
     """Bring it back, with all versions."""
     _settled(asked)
-    secret = asked.gone()
-    secret.deleted = None
-    secret.recovered = asked.now if asked.vault.delete_takes else None
-    return Response.json(200, bundle(asked.vault, secret, secret.versions[-1]))
+    stored = asked.gone()
+    stored.deleted = None
+    stored.recovered = asked.now if asked.vault.delete_takes else None
+    return Response.json(200, bundle(asked.vault, stored, stored.versions[-1]))
 
 
-def _settled(asked: Asked) -> None:
-    secret = asked.there()
-    if secret is not None:
-        check_settled(asked.vault, secret, asked.now)
+def _settled(asked: Asked[V]) -> None:
+    stored = asked.there()
+    if stored is not None:
+        check_settled(asked.vault, stored, asked.now)

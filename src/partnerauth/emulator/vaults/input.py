@@ -1,4 +1,4 @@
-"""What a caller may put into a secret (the reference of Key Vault, 2 and 2.3)."""
+"""What a caller may put into a secret or a key (the reference of Key Vault, 2 and 2.3)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def read_body(request: Request) -> dict[str, Any]:
 
 
 def checked_name(name: str) -> str:
-    """The name of a secret. Raises `Refusal`."""
+    """The name of a secret or key. Raises `Refusal`."""
     if not NAME.fullmatch(name):
         raise refuse(400, "The request URI contains an invalid name.")
     return name
@@ -65,7 +65,7 @@ def read_value(body: Mapping[str, Any], name: str = "value") -> str:
 
 
 def read_facts(body: Mapping[str, Any]) -> dict[str, Any]:
-    """What the body says of a version besides its value, by the names of `SecretVersion`. Raises `Refusal`."""
+    """What the body says of a version besides what it holds, by the names of its class. Raises `Refusal`."""
     facts: dict[str, Any] = {}
     if (content_type := body.get("contentType")) is not None:
         if not isinstance(content_type, str) or len(content_type) > LONGEST_TYPE:

@@ -1,34 +1,30 @@
-"""Secrets and their versions: set, read, changed, listed (the reference of Key Vault, 2)."""
+"""Secrets and their versions: set, read, changed (the reference of Key Vault, 2)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-from urllib.parse import quote
-
-from partnerauth.emulator.vaults.answers import bundle, listed, refuse
+from partnerauth.emulator.vaults.answers import bundle, refuse
 from partnerauth.emulator.vaults.asked import Asked
 from partnerauth.emulator.vaults.input import read_body, read_facts, read_value
-from partnerauth.emulator.vaults.life import Stage, check_free, wrote
+from partnerauth.emulator.vaults.life import check_free, wrote
 from partnerauth.emulator.world import SecretVersion, VaultSecret
 from partnerauth.hidden import Hidden
 from partnerauth.messages import Response
 
 
-def set_secret(asked: Asked) -> Response:
+def set_secret(asked: Asked[SecretVersion]) -> Response:
     """A new version, which is the current one from now on."""
     name, now = asked.name, asked.now
     body = read_body(asked.arrival.request)
     value, facts = Hidden(read_value(body)), read_facts(body)
     check_free(asked.vault, asked.there(), now)
     version = SecretVersion(asked.world.bytes(16).hex(), value, now, now, **facts)
-    secret = asked.vault.secrets.setdefault(name.lower(), VaultSecret(name))
+    secret = asked.shelf.setdefault(name.lower(), VaultSecret(name))
     secret.versions.append(version)
     wrote(asked.vault, secret, now)
     return Response.json(200, bundle(asked.vault, secret, version, value=True))
 
 
-def get(asked: Asked) -> Response:
+def get(asked: Asked[SecretVersion]) -> Response:
     """A version with its value; before `nbf` and after `exp` as well."""
     secret, version = asked.version()
     if not version.enabled:
@@ -36,7 +32,7 @@ def get(asked: Asked) -> Response:
     return Response.json(200, bundle(asked.vault, secret, version, value=True))
 
 
-def update(asked: Asked) -> Response:
+def update(asked: Asked[SecretVersion]) -> Response:
     """Another content type, tags or attributes of a version; its value stays."""
     secret, version = asked.version()
     facts = read_facts(read_body(asked.arrival.request))
@@ -46,21 +42,3 @@ def update(asked: Asked) -> Response:
     version.updated = asked.now
     wrote(asked.vault, secret, asked.now)
     return Response.json(200, bundle(asked.vault, secret, version))
-
-
-def list_secrets(asked: Asked) -> Response:
-    """All that live, without their values."""
-    live = [secret for secret in asked.vault.secrets.values() if asked.stage(secret) is Stage.LIVE and secret.versions]
-    return asked.page("secrets", live, lambda one: one.name.lower(), lambda one: listed(asked.vault, one))
-
-
-def list_versions(asked: Asked) -> Response:
-    """All versions of one, without their values."""
-    secret = asked.live()
-    places = {version.id: f"{place:09d}" for place, version in enumerate(secret.versions)}
-
-    def show(version: SecretVersion) -> Mapping[str, Any]:
-        return bundle(asked.vault, secret, version)
-
-    path = f"secrets/{quote(secret.name)}/versions"
-    return asked.page(path, secret.versions, lambda version: places[version.id], show)

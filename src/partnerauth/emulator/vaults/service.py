@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import unquote
 
 from partnerauth.emulator.address import Arrival
 from partnerauth.emulator.refusal import Refusal
-from partnerauth.emulator.vaults import backup, deletion, rights, secrets
+from partnerauth.emulator.vaults import backup, deletion, keys, listing, operations, rights, secrets
 from partnerauth.emulator.vaults.answers import refuse, stamped
 from partnerauth.emulator.vaults.asked import Asked
 from partnerauth.emulator.vaults.door import admit
@@ -15,14 +16,17 @@ from partnerauth.emulator.vaults.input import read_query
 from partnerauth.emulator.vaults.life import purge_old
 from partnerauth.emulator.vaults.rights import Right
 from partnerauth.emulator.vaults.throttle import count
-from partnerauth.emulator.world import World
+from partnerauth.emulator.vaults.work import Work
+from partnerauth.emulator.world import VaultKey, VaultSecret, World
 from partnerauth.messages import Response
 
-ROUTES: tuple[tuple[str, str, Right, Callable[[Asked], Response]], ...] = (
-    ("GET", "secrets", rights.LIST, secrets.list_secrets),
+Handler = Callable[[Asked[Any]], Response | Work[Any]]
+
+ROUTES: tuple[tuple[str, str, Right, Handler], ...] = (
+    ("GET", "secrets", rights.LIST, listing.list_all),
     ("POST", "secrets/restore", rights.RESTORE, backup.restore),
     ("POST", "secrets/*/backup", rights.BACKUP, backup.back_up),
-    ("GET", "secrets/*/versions", rights.LIST, secrets.list_versions),
+    ("GET", "secrets/*/versions", rights.LIST, listing.list_versions),
     ("PUT", "secrets/*", rights.SET, secrets.set_secret),
     ("GET", "secrets/*", rights.GET, secrets.get),
     ("GET", "secrets/*/*", rights.GET, secrets.get),
@@ -33,7 +37,36 @@ ROUTES: tuple[tuple[str, str, Right, Callable[[Asked], Response]], ...] = (
     ("GET", "deletedsecrets/*", rights.GET_DELETED, deletion.get_deleted),
     ("DELETE", "deletedsecrets/*", rights.PURGE, deletion.purge),
     ("POST", "deletedsecrets/*/recover", rights.RECOVER, deletion.recover),
+    ("GET", "keys", rights.LIST_KEYS, listing.list_all),
+    ("POST", "keys/restore", rights.RESTORE_KEY, backup.restore),
+    ("POST", "keys/*/backup", rights.BACKUP_KEY, backup.back_up),
+    ("GET", "keys/*/versions", rights.LIST_KEYS, listing.list_versions),
+    ("POST", "keys/*/create", rights.CREATE_KEY, keys.create),
+    ("POST", "keys/*/rotate", rights.ROTATE_KEY, keys.rotate),
+    ("PUT", "keys/*", rights.IMPORT_KEY, keys.import_key),
+    ("GET", "keys/*", rights.GET_KEY, keys.get),
+    ("GET", "keys/*/*", rights.GET_KEY, keys.get),
+    ("PATCH", "keys/*", rights.UPDATE_KEY, keys.update),
+    ("PATCH", "keys/*/*", rights.UPDATE_KEY, keys.update),
+    ("DELETE", "keys/*", rights.DELETE_KEY, deletion.delete),
+    *(
+        ("POST", f"keys/*{version}/{word}", right, handler)
+        for version in ("", "/?")
+        for word, right, handler in (
+            ("wrapkey", rights.WRAP, operations.wrap),
+            ("unwrapkey", rights.UNWRAP, operations.unwrap),
+            ("encrypt", rights.ENCRYPT, operations.encrypt),
+            ("decrypt", rights.DECRYPT, operations.decrypt),
+            ("sign", rights.SIGN, operations.sign),
+            ("verify", rights.VERIFY, operations.verify),
+        )
+    ),
+    ("GET", "deletedkeys", rights.LIST_KEYS, deletion.list_deleted),
+    ("GET", "deletedkeys/*", rights.GET_KEY, deletion.get_deleted),
+    ("DELETE", "deletedkeys/*", rights.PURGE_KEY, deletion.purge),
+    ("POST", "deletedkeys/*/recover", rights.RECOVER_KEY, deletion.recover),
 )
+"""Who answers what: `*` is a name or a version, `?` a version or nothing."""
 
 
 class Vaults:
@@ -64,10 +97,16 @@ class Vaults:
             purge_old(vault, now)
             handler, right, names = _route(arrival)
             rights.check(vault, bearer, right, names[0] if names else "")
-            return handler(Asked(self._world, arrival, vault, names, read_query(arrival.request), now))
+            kind = VaultKey if right.of == "keys" else VaultSecret
+            answer = handler(Asked(self._world, arrival, vault, kind, names, read_query(arrival.request), now))
+        if isinstance(answer, Response):
+            return answer
+        done = answer.do()
+        with self._world.lock:
+            return answer.then(done)
 
 
-def _route(arrival: Arrival) -> tuple[Callable[[Asked], Response], Right, tuple[str, ...]]:
+def _route(arrival: Arrival) -> tuple[Handler, Right, tuple[str, ...]]:
     steps = [unquote(step) for step in arrival.path.strip("/").split("/")]
     known = False
     for method, pattern, right, handler in ROUTES:
@@ -87,7 +126,7 @@ def _matched(pattern: list[str], steps: list[str]) -> tuple[str, ...] | None:
         return None
     names = []
     for ours, theirs in zip(pattern, steps, strict=True):
-        if ours == "*" and theirs:
+        if (ours == "*" and theirs) or ours == "?":
             names.append(theirs)
         elif ours != theirs.lower():
             return None

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from partnerauth.emulator.world import AppCertificate, AppSecret, FederatedCredential, Registration, World
+from partnerauth.emulator.world import AppCertificate, AppSecret, FederatedCredential, Registration
 from partnerauth.emulator.worldfile import entries
 from partnerauth.emulator.worldfile.entry import Place
-from partnerauth.emulator.worldfile.names import Names, made
+from partnerauth.emulator.worldfile.names import made
+from partnerauth.emulator.worldfile.pem import Pem
 from partnerauth.hidden import Hidden
 
 
-class Applications(Names):
-    """Adds registrations to a world; `pem_at` gives the text of a PEM file by its path."""
-
-    def __init__(self, world: World, pem_at: Callable[[str], str]) -> None:
-        super().__init__(world)
-        self._pem_at = pem_at
+class Applications(Pem):
+    """Adds registrations to a world."""
 
     def register(self, entry: entries.RegistrationEntry, place: Place) -> None:
         """Add the registration that an entry describes. Raises `Misconfigured`."""
@@ -60,6 +56,7 @@ class Applications(Names):
             platforms=platforms,
             permissions=permissions,
             id_tokens=entry.id_tokens,
+            access_tokens=entry.access_tokens,
             enabled=entry.enabled,
             in_partner_center=entry.in_partner_center,
             object_id=(place / "object_id").guid(entry.object_id) if entry.object_id else "",
@@ -113,14 +110,6 @@ class Applications(Names):
         except ValueError:
             place.wrong("expected a public key in PEM, or the path of a file with one")
         return pem
-
-    def _pem_text(self, pem: str, place: Place) -> str:
-        if "-----BEGIN" in pem:
-            return pem
-        try:
-            return self._pem_at(pem)
-        except (OSError, ValueError) as error:
-            place.wrong(f"'{pem[:200]}' cannot be read: {getattr(error, 'strerror', None) or 'no PEM file'}")
 
 
 def _details(text: str) -> dict[str, Any]:

@@ -98,6 +98,7 @@ class RegistrationEntry(Entry):
     public: bool = False
     enabled: bool = True
     id_tokens: bool = True
+    access_tokens: bool = False
     in_partner_center: bool = True
     secrets: list[SecretEntry] = []
     certificates: list[str | CertificateEntry] = []
@@ -230,12 +231,41 @@ class VaultSecretEntry(Entry):
     deleted: Any = None
 
 
+class KeyVersionEntry(Entry):
+    """One version of a key in a vault. `private` is its pair: PEM, or the path of a PEM file.
+
+    Without it a pair is made when the world is read: RSA of `size` bits. `operations` are all that fit, unless it says
+    otherwise; `hardware`: its type is one that an HSM protects.
+    """
+
+    private: str = ""
+    size: int = 2048
+    hardware: bool = False
+    operations: list[str] | None = None
+    id: str = ""
+    created: Any = None
+    updated: Any = None
+    enabled: bool = True
+    tags: dict[str, str] | None = None
+    not_before: int | None = None
+    expires: int | None = None
+
+
+class VaultKeyEntry(Entry):
+    """A key in a vault: its versions, oldest first; one, unless it says otherwise."""
+
+    name: str
+    versions: list[KeyVersionEntry] = msgspec.field(default_factory=lambda: [KeyVersionEntry()])
+    deleted: Any = None
+
+
 class VaultRoleEntry(Entry):
-    """A role (`Key Vault Secrets User`) of an application or a person, at a vault or at one secret."""
+    """A role (`Key Vault Secrets User`) of an application or a person, at a vault or at one secret or key."""
 
     principal: str
     role: str
     secret: str = ""
+    key: str = ""
 
 
 class VaultEntry(Entry):
@@ -254,6 +284,8 @@ class VaultEntry(Entry):
     write_takes: Any = None
     valid_from: Any = None
     secrets: list[VaultSecretEntry] = []
+    keys: list[VaultKeyEntry] = []
+    premium: bool = False
 
 
 class ReferralEntry(Entry):

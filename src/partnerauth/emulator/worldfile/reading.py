@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from partnerauth.emulator.worldfile.writing import document
 from partnerauth.errors import Misconfigured
 
 BASES = {"contoso": contoso}
+
+Reading = Callable[[str, Any], Any]
 
 
 def read_world(source: Path | str, folder: Path | None = None) -> World:
@@ -63,8 +65,11 @@ class _Reader:
             for place, table in self._tables(kind, written.get(kind, []), base.get(kind, [])):
                 builder.add(place.convert(table, entry), place)
         builder.finish(self.top)
-        self._policies(settings.get("policies", {}), world)
-        self._measures(settings.get("measures", {}), world)
+        for kind, what, target, known, read in (
+            ("policies", "policy", world.policies, Policies.FIELDS, moments.policy),
+            ("measures", "measure", world.measures, Measures.READ, Measures.read),
+        ):
+            _set(target, settings.get(kind, {}), self.top / kind, what, known, read)
         self._sign_in(settings.get("sign_in"), world)
         return world
 
@@ -110,22 +115,6 @@ class _Reader:
         others = [(number, table) for number, (name, table) in enumerate(below.items()) if name not in named]
         return [*((extended / number, table) for number, table in others), *own]
 
-    def _policies(self, written: Any, world: World) -> None:
-        place = self.top / "policies"
-        if not isinstance(written, dict):
-            place.wrong("expected a table")
-        for name, begins in written.items():
-            place.known(name, Policies.FIELDS, "policy")
-            setattr(world.policies, name, (place / name).reading(moments.policy, name, begins))
-
-    def _measures(self, written: Any, world: World) -> None:
-        place = self.top / "measures"
-        if not isinstance(written, dict):
-            place.wrong("expected a table")
-        for name, value in written.items():
-            place.known(name, Measures.READ, "measure")
-            setattr(world.measures, name, (place / name).reading(Measures.read, name, value))
-
     def _sign_in(self, written: Any, world: World) -> None:
         if written is None:
             return
@@ -133,6 +122,15 @@ class _Reader:
         entry = place.convert(written, SignInEntry)
         (place / "upn").known(entry.upn, [person.upn for _, person in world.people()], "person")
         world.automatic = Automatic(entry.upn, entry.mfa)
+
+
+def _set(target: object, written: Any, place: Place, what: str, known: Iterable[str], read: Reading) -> None:
+    """Set what a table names, each as `read` understands it."""
+    if not isinstance(written, dict):
+        place.wrong("expected a table")
+    for name, value in written.items():
+        place.known(name, known, what)
+        setattr(target, name, (place / name).reading(read, name, value))
 
 
 def _name(kind: str, table: Mapping[str, Any]) -> str:

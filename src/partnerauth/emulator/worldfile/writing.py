@@ -13,6 +13,7 @@ from partnerauth.emulator import moments
 from partnerauth.emulator.default import APPLICATION_IDS
 from partnerauth.emulator.relationships import Relationship
 from partnerauth.emulator.rules.measures import Measures
+from partnerauth.emulator.vaults.pairs import HSM
 from partnerauth.emulator.world import Customer, Person, Policies, Registration, Tenant, Vault, World
 from partnerauth.emulator.worldfile import entries, toml
 from partnerauth.emulator.worldfile.access import policy_entry
@@ -112,6 +113,7 @@ def _registration(registration: Registration) -> entries.RegistrationEntry:
         public=registration.public,
         enabled=registration.enabled,
         id_tokens=registration.id_tokens,
+        access_tokens=registration.access_tokens,
         in_partner_center=registration.in_partner_center,
         secrets=[
             entries.SecretEntry(
@@ -271,7 +273,7 @@ def _vault(vault: Vault) -> entries.VaultEntry:
         allowed=sorted(vault.allowed),
         retention_days=vault.retention_days,
         roles=[
-            entries.VaultRoleEntry(principal=one.principal, role=one.role, secret=one.secret)
+            entries.VaultRoleEntry(principal=one.principal, role=one.role, secret=one.secret, key=one.key)
             for one in sorted(vault.roles)
         ],
         access_policies=None
@@ -304,4 +306,27 @@ def _vault(vault: Vault) -> entries.VaultEntry:
             )
             for secret in vault.secrets.values()
         ],
+        keys=[
+            entries.VaultKeyEntry(
+                name=key.name,
+                deleted=key.deleted,
+                versions=[
+                    entries.KeyVersionEntry(
+                        private=version.private.reveal(),
+                        hardware=version.kind.endswith(HSM),
+                        operations=version.operations,
+                        id=version.id,
+                        created=version.created,
+                        updated=version.updated,
+                        enabled=version.enabled,
+                        tags=version.tags,
+                        not_before=version.not_before,
+                        expires=version.expires,
+                    )
+                    for version in key.versions
+                ],
+            )
+            for key in vault.keys.values()
+        ],
+        premium=vault.premium,
     )
