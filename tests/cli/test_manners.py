@@ -170,3 +170,12 @@ def test_the_browser_sees_none_of_our_variables(shell: Shell) -> None:
 
     assert "PATH=" in seen
     assert "PARTNERAUTH_" not in seen
+
+
+def test_nothing_is_left_open(shell: Shell) -> None:
+    """Python tells of files, connections and processes that nobody closed, if it is asked to."""
+    shell.variables |= {"PYTHONDEVMODE": "1", "PYTHONWARNINGS": "error"}
+
+    shell.consent()
+
+    assert shell.run("renew").code == 0

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from partnerauth.consent.consent import FORMAT
 from partnerauth.emulator.default import TENANT
 from partnerauth.errors import StoreCorrupt
+from partnerauth.hidden import Hidden
 from partnerauth.stores.file import FileStore
 from tests.consent.partner import PARTNER_CENTER, Partner
 from tests.stores.embedded import file_store
@@ -34,6 +36,16 @@ def test_the_sound_ones_are_listed_and_the_damage_is_told(partner: Partner) -> N
     assert [type(error) for error in damaged] == [StoreCorrupt]
     with pytest.raises(StoreCorrupt):
         partner.run(partner.book.consents())
+
+
+def test_a_consent_of_nobody_knows_which_application_is_a_damage_too() -> None:
+    partner = Partner()
+    partner.consent()
+    partner.store.write("strange", Hidden("token"), {"format": FORMAT}, None)
+
+    consents, damaged = partner.run(partner.book.sound())
+
+    assert ([one.tenant for one in consents], len(damaged)) == ([TENANT], 1)
 
 
 def test_a_consent_is_found_by_a_domain_beside_it_and_guessed_never(partner: Partner) -> None:

@@ -16,6 +16,7 @@ from partnerauth.errors import (
     NoConsent,
     Tampered,
     Unreachable,
+    WrongPerson,
 )
 from partnerauth.messages import Request, Response
 from partnerauth.oauth.evidence import Mfa
@@ -145,6 +146,18 @@ def test_one_whose_tags_were_changed_to_another_cloud_goes_nowhere(partner: Part
     with pytest.raises(Misconfigured, match="is for the china cloud"):
         partner.run(partner.first().reinstate(before, Dialect.V1))
     assert not partner.asked
+
+
+def test_one_whose_token_is_another_persons_is_not_put_back(partner: Partner) -> None:
+    """Whoever may write a plain store may put any token beside those tags."""
+    before, there = aside(partner), partner.kept()
+    theirs = Partner(emulator=partner.emulator).consent(JOHN).refresh_token
+    partner.store.write(before.name, theirs, before.tags(), before.version)
+
+    with pytest.raises(WrongPerson):
+        partner.run(partner.first().reinstate(before, Dialect.V1))
+
+    assert partner.kept() == there
 
 
 def test_a_crash_right_after_it_was_put_back_leaves_one_in_force(partner: Partner) -> None:

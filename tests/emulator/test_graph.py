@@ -62,6 +62,21 @@ def test_in_a_customers_directory_the_customer_is_shown(world: World) -> None:
     assert {user["surname"] for user in there.get("/v1.0/users")["value"]} == {"Bowman", "Walters", "Thomas"}
 
 
+def test_a_page_of_another_site_may_ask(world: World) -> None:
+    """As single-page applications do: the browser asks first, without a token, and shows them refusals too."""
+    asks = (("Origin", "https://spa.example.com"), ("Access-Control-Request-Headers", "authorization"))
+    stranger = Caller(Graph(world).answer, address.GRAPH)
+
+    preflight = stranger.ask("OPTIONS", "/v1.0/me", headers=asks)
+    refusal = stranger.ask("GET", "/v1.0/me", headers=asks[:1])
+
+    assert (preflight.status, preflight.header("Access-Control-Allow-Headers")) == (200, "authorization")
+    assert refusal.status == 401
+    for answer in (preflight, refusal, caller(world, JOHN).ask("GET", "/v1.0/me", headers=asks[:1])):
+        assert answer.header("Access-Control-Allow-Origin") == "*"
+    assert caller(world, JOHN).ask("GET", "/v1.0/me").header("Access-Control-Allow-Origin") == ""
+
+
 def test_userinfo_tells_what_an_id_token_does(world: World) -> None:
     """OpenID Connect Core 5.3.2: `sub` is that of the application's id_token; to an application by itself, nothing."""
     john = caller(world, JOHN, scp="User.Read openid email")
@@ -79,7 +94,9 @@ def test_userinfo_tells_what_an_id_token_does(world: World) -> None:
     assert john.ask("POST", "/oidc/userinfo").status == 200
     assert john.ask("PUT", "/oidc/userinfo").status == 405
     assert caller(world).ask("GET", "/oidc/userinfo").status == 403
-    assert Caller(Graph(world).answer, address.GRAPH).ask("GET", "/oidc/userinfo").status == 401
+    stranger = Caller(Graph(world).answer, address.GRAPH).ask("GET", "/oidc/userinfo")
+    assert stranger.status == 401
+    assert 'client_id="00000003-0000-0000-c000-000000000000"' in stranger.header("WWW-Authenticate")
 
 
 def test_other_tokens_and_paths_are_refused(world: World) -> None:

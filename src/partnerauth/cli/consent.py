@@ -223,10 +223,12 @@ def open_link(link: str) -> None:
     import os
     import subprocess
     import sys
+    import threading
 
     opening = "import sys, webbrowser; webbrowser.open(sys.argv[1])"  # as a module it would ring the bell
     theirs = {name: value for name, value in os.environ.items() if not name.startswith("PARTNERAUTH_")}
-    subprocess.Popen([sys.executable, "-I", "-c", opening, link], stdout=sys.stderr, env=theirs)  # noqa: S603
+    opener = subprocess.Popen([sys.executable, "-I", "-c", opening, link], stdout=sys.stderr, env=theirs)  # noqa: S603
+    threading.Thread(target=opener.wait, daemon=True).start()  # nobody else would, and it would stay as a zombie
 
 
 def _paste(settings: Settings, first: FirstConsent, facts: dict[str, str], prompt: str, opened: bool) -> Kept:

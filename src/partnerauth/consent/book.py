@@ -64,7 +64,7 @@ class ConsentBook:
         return f"{self.application_id}-{hashlib.sha256(self.cloud.name.encode()).hexdigest()[:12]}".lower()
 
     def lock(self, tenant: str, purpose: str = "consent") -> Lock:
-        """What lets one thread of one process at a time do this with a tenant's consent; else: spend its token."""
+        """What lets one thread of one process at a time do this with a tenant's consent: as a rule, spend its token."""
         return self.store.lock(f"{purpose}\n{tenant}-{self.own}".lower())
 
     def find(self, tenant: str = "") -> Flow[Consent]:
@@ -290,7 +290,7 @@ class ConsentBook:
         found: list[Consent] = []
         for entry in entries:
             try:
-                consent = Consent.read(entry) if client_of(entry) == self.application_id.lower() else None
+                consent = Consent.read(entry) if client_of(entry) in ("", self.application_id.lower()) else None
             except StoreCorrupt as error:
                 damaged.append(error)
                 continue

@@ -126,7 +126,8 @@ class FirstConsent:
     ) -> Flow[Kept]:
         """Keep a refresh token held elsewhere, once it is redeemed and judged. Raises as `answer` does.
 
-        `instead_of` is the entry that another tool left it in: it is adopted only while that lies there.
+        `instead_of` is the entry that another tool left it in: it is adopted only while that lies there. `outcome` is
+        what is told of it until it is renewed.
         """
         value = Hidden(token.reveal().strip())
         if not value:

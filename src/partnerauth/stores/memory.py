@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import replace
 from hmac import digest
 from typing import TYPE_CHECKING
 
@@ -30,7 +29,7 @@ class MemoryStore:
     def read(self, name: str) -> Entry | None:
         """The entry of that name, or None."""
         entry = self._entries.get(proper(name))
-        return entry and replace(entry, tags=dict(entry.tags))
+        return entry and _apart(entry, entry.value)
 
     def write(self, name: str, value: Hidden, tags: Mapping[str, str], expected: str | None) -> Entry:
         """Put `value` there if the version there is `expected` (None: if nothing is there). Raises `StoreConflict`."""
@@ -40,7 +39,7 @@ class MemoryStore:
             if (there.version if there else None) != expected:
                 raise conflict(name)
             entry = self._entries[name] = Entry(name, value, os.urandom(16).hex(), dict(tags))
-        return replace(entry, tags=dict(tags))
+        return _apart(entry, value)
 
     def mark(self, name: str, tags: Mapping[str, str], expected: str) -> Entry:
         """Put `tags` in place of the tags there, on the same condition; the value stays."""
@@ -53,7 +52,7 @@ class MemoryStore:
         """Every entry by name, its value hidden away (empty)."""
         with self._mutex:
             entries = sorted(self._entries.items())
-        return [replace(entry, value=Hidden(""), tags=dict(entry.tags)) for _, entry in entries]
+        return [_apart(entry, Hidden("")) for _, entry in entries]
 
     def forget(self, name: str) -> None:
         """Take the entry away, if there is one."""
@@ -75,3 +74,8 @@ class MemoryStore:
         """A new lock of that name; it holds off the threads of this process."""
         with self._mutex:
             return ThreadLock(self._locks.setdefault(name, threading.Lock()))
+
+
+def _apart(entry: Entry, value: Hidden) -> Entry:
+    """The entry as it is handed out: what somebody does to its tags does nothing here."""
+    return Entry(entry.name, value, entry.version, dict(entry.tags))

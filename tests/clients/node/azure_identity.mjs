@@ -2,7 +2,7 @@
 import * as azure from "@azure/identity";
 
 import * as place from "./place.mjs";
-import { ADDRESS, ITSELF, SCOPES, SIGN_IN, domain, holds, native, redirect, secret, tenant, web } from "./place.mjs";
+import { ADDRESS, ITSELF, SCOPES, holds, native, redirect, secret, tenant, web } from "./place.mjs";
 
 const MORE = ADDRESS ? { authorityHost: ADDRESS, disableInstanceDiscovery: true } : {};
 
@@ -34,9 +34,7 @@ await place.main({
   "settings by environment": () => environment(azure.EnvironmentCredential),
   "default credential": () => environment(azure.DefaultAzureCredential),
   "authorization code": async () => {
-    const asked = { client_id: web, response_type: "code", redirect_uri: redirect, scope: `${SCOPES[0]} offline_access` };
-    const answer = await place.signedIn(`${SIGN_IN}/${domain}/oauth2/v2.0/authorize?${new URLSearchParams(asked)}`);
-    const code = answer.searchParams.get("code");
+    const code = await place.codeFor(SCOPES[0]);
     const credential = new azure.AuthorizationCodeCredential(tenant, web, secret, code, redirect, MORE);
     await holds((await credential.getToken(SCOPES)).token, true);
   },

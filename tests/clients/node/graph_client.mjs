@@ -1,12 +1,12 @@
 // @microsoft/microsoft-graph-client (npm), unmodified: each flow prints a line of JSON that says how it ended.
 import { strict as assert } from "node:assert";
 
-import { ClientSecretCredential, DeviceCodeCredential } from "@azure/identity";
+import { AuthorizationCodeCredential, ClientSecretCredential } from "@azure/identity";
 import graph from "@microsoft/microsoft-graph-client";
 import authentication from "@microsoft/microsoft-graph-client/authProviders/azureTokenCredentials/index.js";
 
 import * as place from "./place.mjs";
-import { ADDRESS, GRAPH, native, secret, tenant, upn, web } from "./place.mjs";
+import { ADDRESS, GRAPH, redirect, secret, tenant, upn, web } from "./place.mjs";
 
 const MORE = ADDRESS ? { authorityHost: ADDRESS, disableInstanceDiscovery: true } : {};
 const GRAPH_MORE = ADDRESS ? { baseUrl: `${place.at("graph.microsoft.com")}/`, customHosts: new Set([new URL(ADDRESS).hostname]) } : {};
@@ -18,8 +18,8 @@ const client = (credential, scope = `${GRAPH}/.default`) => {
 
 const itself = () => client(new ClientSecretCredential(tenant, web, secret, MORE));
 
-const userPromptCallback = ({ verificationUri, userCode }) => place.approve(verificationUri, userCode);
-const person = client(new DeviceCodeCredential({ tenantId: tenant, clientId: native, userPromptCallback, ...MORE }));
+const code = await place.codeFor(`${GRAPH}/.default`);
+const person = client(new AuthorizationCodeCredential(tenant, web, secret, code, redirect, MORE));
 
 await place.main({
   "who am I": async () => {

@@ -64,6 +64,13 @@ export const signedIn = async (link, method = "GET") => {
   return new Request(text.match(/<form[^>]*action="([^"]+)"/)[1], { method, body });
 };
 
+// The code of a sign-in at the web application.
+export const codeFor = async (scope) => {
+  const asked = { client_id: web, response_type: "code", redirect_uri: redirect, scope: `${scope} offline_access` };
+  const answer = await signedIn(`${SIGN_IN}/${domain}/oauth2/v2.0/authorize?${new URLSearchParams(asked)}`);
+  return answer.searchParams.get("code");
+};
+
 // Enter a device's code, as its message says.
 export const approve = async (address, code) => {
   const entered = await fetch(address, { method: "POST", body: new URLSearchParams({ otc: code }) });

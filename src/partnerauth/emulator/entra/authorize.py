@@ -139,10 +139,10 @@ def _check_challenge(asked: AuthorizeRequest) -> None:
 def _wanted(turn: Turn, asked: AuthorizeRequest, registration: Registration) -> tuple[Wanted, ...]:
     """What consent is needed for: in v1 all that the registration lists, in v2 what the scope names."""
     if asked.dialect is Dialect.V2:
-        wanted_here = by_scope(turn, asked.scope)[1]
+        named = by_scope(turn, asked.scope)[1]
         if "token" in asked.response_type:
-            one_of(wanted_here)
-        return tuple(wanted_here)
+            one_of(named)
+        return tuple(named)
     listed = tuple(Wanted(api, "") for api in registration.permissions)
     if not asked.resource:
         return listed

@@ -18,13 +18,13 @@ from partnerauth.emulator.entra.admin_consent import admin_consent
 from partnerauth.emulator.entra.authorize import authorize
 from partnerauth.emulator.entra.device import device_code, device_page
 from partnerauth.emulator.entra.logout import logout
-from partnerauth.emulator.entra.origins import is_preflight, permission, readable
 from partnerauth.emulator.entra.pages import code_page, native_client, refusal_page
 from partnerauth.emulator.entra.refuse import Denied, refusal
 from partnerauth.emulator.entra.sign_in import proceed
 from partnerauth.emulator.entra.token import token
 from partnerauth.emulator.entra.turn import Later, Turn
 from partnerauth.emulator.entra.userinfo import userinfo
+from partnerauth.emulator.origins import permission, readable
 from partnerauth.emulator.world import World
 from partnerauth.messages import Response
 
@@ -57,6 +57,17 @@ PAGES: Mapping[str, tuple[Handler, Dialect]] = {
 }
 """The same, for browsers: says no with a page."""
 
+READABLE = {
+    ".well-known/openid-configuration": "GET",
+    "v2.0/.well-known/openid-configuration": "GET",
+    "discovery/keys": "GET",
+    "discovery/v2.0/keys": "GET",
+    "discovery/instance": "GET",
+    "oauth2/token": "POST",
+    "oauth2/v2.0/token": "POST",
+}
+"""What a script of any site may ask, and by which method. Metadata says so by itself."""
+EXPOSED = "Content-Length, Content-Encoding, x-ms-request-id, x-ms-clitelem"
 DEVICE_PAGES = ("device", "devicelogin")
 """The short addresses of the page for device codes."""
 POSTABLE = frozenset({"token", "devicecode", "authorize", "logout", "deviceauth", *DEVICE_PAGES, "login", "userinfo"})
@@ -76,11 +87,14 @@ class Entra:
             segments = arrival.path.strip("/").split("/")
             segment, rest = unquote(segments[0]), "/".join(map(unquote, segments[1:])).lower()
             later = self._decide(turn, segments, segment, rest)
-        return turn.finished(readable(arrival.request, rest, later()))
+        response = later()
+        if turn.method == "POST" and READABLE.get(rest) == "POST":
+            response = readable(arrival.request, response, "POST", exposed=EXPOSED)
+        return turn.finished(response)
 
     def _decide(self, turn: Turn, segments: list[str], segment: str, rest: str) -> Later:
-        if is_preflight(turn.arrival.request, rest):
-            return partial(permission, turn.arrival.request, rest)
+        if turn.method == "OPTIONS" and rest in READABLE:
+            return partial(permission, turn.arrival.request, READABLE[rest])
         if rest in PAGES:
             handler, dialect = PAGES[rest]
             return self._careful(turn, partial(handler, turn, segment, dialect), dialect, page=True)

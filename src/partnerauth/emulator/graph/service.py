@@ -38,6 +38,7 @@ from partnerauth.emulator.graph import (
 from partnerauth.emulator.graph.answers import Denied, forbidden, ids, stamped
 from partnerauth.emulator.graph.asked import Asked
 from partnerauth.emulator.graph.userinfo import PATH, userinfo
+from partnerauth.emulator.origins import permission, readable
 from partnerauth.emulator.world import World
 from partnerauth.messages import Response
 
@@ -45,6 +46,8 @@ REVOKED = (
     "Continuous access evaluation resulted in challenge with result: InteractionRequired and code:"
     " TokenIssuedBeforeRevocationTimestamp."
 )
+METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE")
+EXPOSED = "request-id, client-request-id, Location, Retry-After, WWW-Authenticate"
 KEYED = re.compile(r"(?P<set>\w+)\((?:(?P<name>\w+)=)?'(?P<value>[^']{1,200})'\)", re.ASCII)
 """An entity by one of its keys: `applications(appId='…')`, `users('…')`."""
 
@@ -68,14 +71,17 @@ class Graph:
 
     def answer(self, arrival: Arrival) -> Response:
         """The answer to one request."""
+        request = arrival.request
+        if request.method == "OPTIONS":
+            return stamped(self._world, request, permission(request, *METHODS))
         try:
-            response = self._answer(arrival)
+            response = stamped(self._world, request, self._answer(arrival))
         except Denied as denied:
-            request_id, client = ids(self._world, arrival.request)
+            request_id, client = ids(self._world, request)
             response = denied.response(self._world.now(), request_id, client)
             own = (("request-id", request_id), ("client-request-id", client))
-            return Response(response.status, (*response.headers, *own), response.body)
-        return stamped(self._world, arrival.request, response)
+            response = Response(response.status, (*response.headers, *own), response.body)
+        return readable(request, response, *METHODS, exposed=EXPOSED)
 
     def _answer(self, arrival: Arrival) -> Response:
         bearer = self._admit(arrival)
