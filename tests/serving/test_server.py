@@ -20,6 +20,8 @@ from partnerauth.serving.certificates import Certificates
 from partnerauth.serving.server import Server, bound, serve
 from tests.needs import could_not_run
 
+FOR_EVER = 60.0
+"""Seconds: nothing here takes as long, however busy the machine is."""
 SCRIPT = """
 import sys, time
 from partnerauth.messages import Response
@@ -118,19 +120,20 @@ def test_a_port_can_be_taken_again_at_once(certificates: Certificates) -> None:
 
 def test_an_idle_client_does_not_delay_the_end(certificates: Certificates) -> None:
     carrier = SyncCarrier(Trust(certificates.bundle))
-    with serve(nothing, certificates.bundle.parent) as server:
+    with Server(nothing, certificates.bundle.parent, grace=FOR_EVER) as server:
         carrier.send(Request("GET", server.url))
         began = time.monotonic()
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < FOR_EVER / 2
     carrier.close()
 
 
 def test_work_that_does_not_end_is_not_waited_for(certificates: Certificates) -> None:
     arrived, done = threading.Event(), threading.Event()
+    unreached: list[Unreachable] = []
 
     def handle(request: Request) -> Response:
         arrived.set()
-        done.wait(5)
+        done.wait(FOR_EVER)
         return Response(204)
 
     carrier = SyncCarrier(Trust(certificates.bundle))
@@ -138,16 +141,17 @@ def test_work_that_does_not_end_is_not_waited_for(certificates: Certificates) ->
         url = server.url
 
         def ask() -> None:
-            with pytest.raises(Unreachable):
+            try:
                 carrier.send(Request("GET", url))
+            except Unreachable as error:
+                unreached.append(error)
 
         asking = threading.Thread(target=ask)
         asking.start()
         assert arrived.wait(3)
-        began = time.monotonic()
-    assert time.monotonic() - began < 1
-    done.set()
     asking.join()
+    assert len(unreached) == 1
+    done.set()
     carrier.close()
 
 
