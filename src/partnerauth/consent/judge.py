@@ -75,9 +75,7 @@ class Judge:
         except PartnerAuthError as error:
             unread = error.message
         return {
-            "page": "granted",
-            "status": 200,
-            "again": "",
+            **_page("granted"),
             "tenant": granted.tenant,
             "scopes": list(granted.scopes),
             "grants": [one.facts() for one in found],
@@ -114,12 +112,15 @@ class Judge:
         return AppUser(self.first.application, self.first.book, tenant, dialect=self.dialect, clock=self.first.clock)
 
 
+def _page(name: str) -> dict[str, Any]:
+    """The beginning of the facts of a page that says that it went well."""
+    return {"page": name, "status": 200, "again": ""}
+
+
 def _kept(kept: Kept, reached: list[Reached], roles: tuple[str, ...]) -> dict[str, Any]:
     consent = kept.consent
     return {
-        "page": "kept",
-        "status": 200,
-        "again": "",
+        **_page("kept"),
         "user": consent.username,
         "tenant": consent.tenant,
         "person": consent.person,

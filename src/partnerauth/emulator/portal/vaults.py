@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TypeVar
 from urllib.parse import quote
 
 from partnerauth.cloud import GUID
 from partnerauth.emulator.portal.ask import Ask, Done, Outcome, Page, Route, nowhere
 from partnerauth.emulator.portal.form import Form
+from partnerauth.emulator.vault import Stored
 from partnerauth.emulator.vaults import pairs
 from partnerauth.emulator.vaults.input import NAME as KEY_NAME
 from partnerauth.emulator.vaults.keys import OPERATIONS
 from partnerauth.emulator.world import KeyVersion, SecretVersion, Vault, VaultKey, VaultSecret, World
+
+S = TypeVar("S", VaultSecret, VaultKey)
+V = TypeVar("V", SecretVersion, KeyVersion)
 
 MOST_VERSIONS = 200
 NAME = re.compile(r"(?!.*--)[a-z](?:[a-z0-9-]{1,22}[a-z0-9])", re.ASCII)
@@ -97,49 +103,37 @@ def _exclude(ask: Ask) -> Done:
     return Done(_at(vault), said, warns=not known)
 
 
-def _found_secret(ask: Ask) -> tuple[Vault, VaultSecret]:
-    vault = _found(ask)
-    secret = vault.secrets.get(ask.parts["secret"])
-    if secret is None:
-        raise nowhere("secret")
-    return vault, secret
+def _stored(ask: Ask, there: Mapping[str, S], word: str) -> S:
+    stored = there.get(ask.parts[word])
+    if stored is None:
+        raise nowhere(word)
+    return stored
+
+
+def _asked(ask: Ask, stored: Stored[V]) -> V:
+    """The version that a form names."""
+    version = next((version for version in stored.versions if version.id == ask.fields.get("version", "")), None)
+    if version is None:
+        raise nowhere("version")
+    return version
 
 
 def _secret(ask: Ask) -> Page:
-    vault, secret = _found_secret(ask)
-    facts = {
-        "vault": vault,
-        "secret": secret,
-        "key": ask.parts["secret"],
-        "versions": [_dated(version) for version in reversed(secret.versions[-MOST_VERSIONS:])],
-    }
-    return Page("vault_secret", facts)
-
-
-def _dated(version: SecretVersion) -> dict[str, object]:
-    return {
-        "id": version.id,
-        "created": version.created,
-        "updated": version.updated,
-        "enabled": version.enabled,
-        "type": version.content_type or "",
-        "tags": sorted((version.tags or {}).items()),
-        "begins": _moment(version.not_before),
-        "ends": _moment(version.expires),
-    }
-
-
-def _found_key(ask: Ask) -> tuple[Vault, VaultKey]:
     vault = _found(ask)
-    key = vault.keys.get(ask.parts["key"])
-    if key is None:
-        raise nowhere("key")
-    return vault, key
+    secret = _stored(ask, vault.secrets, "secret")
+    versions = [
+        _described(version, type=version.content_type or "") for version in reversed(secret.versions[-MOST_VERSIONS:])
+    ]
+    return Page("vault_secret", {"vault": vault, "secret": secret, "key": ask.parts["secret"], "versions": versions})
 
 
 def _key(ask: Ask) -> Page:
-    vault, key = _found_key(ask)
-    versions = [_described(version) for version in reversed(key.versions[-MOST_VERSIONS:])]
+    vault = _found(ask)
+    key = _stored(ask, vault.keys, "key")
+    versions = [
+        _described(version, kind=_kind(version), operations=version.operations)
+        for version in reversed(key.versions[-MOST_VERSIONS:])
+    ]
     return Page("vault_key", {"vault": vault, "key": key, "versions": versions})
 
 
@@ -160,26 +154,22 @@ def _generate(ask: Ask) -> Outcome:
 
 
 def _switch(ask: Ask) -> Done:
-    vault, key = _found_key(ask)
-    wanted = ask.fields.get("version", "")
-    version = next((version for version in key.versions if version.id == wanted), None)
-    if version is None:
-        raise nowhere("version")
+    vault = _found(ask)
+    version = _asked(ask, _stored(ask, vault.keys, "key"))
     version.enabled, version.updated = not version.enabled, ask.world.now()
     state = "enabled" if version.enabled else "disabled"
     return Done(f"{_at(vault)}/keys/{quote(ask.parts['key'], safe='')}", f"Version {version.id} is {state} now.")
 
 
-def _described(version: KeyVersion) -> dict[str, object]:
+def _described(version: SecretVersion | KeyVersion, **more: object) -> dict[str, object]:
     return {
         "id": version.id,
-        "kind": _kind(version),
         "created": version.created,
         "enabled": version.enabled,
-        "operations": version.operations,
         "tags": sorted((version.tags or {}).items()),
         "begins": _moment(version.not_before),
         "ends": _moment(version.expires),
+        **more,
     }
 
 
@@ -196,11 +186,9 @@ def _moment(seconds: int | None) -> datetime | None:
 
 
 def _show(ask: Ask) -> Done:
-    vault, secret = _found_secret(ask)
-    wanted = ask.fields.get("version", "")
-    version = next((version for version in secret.versions if version.id == wanted), None)
-    if version is None:
-        raise nowhere("version")
+    vault = _found(ask)
+    secret = _stored(ask, vault.secrets, "secret")
+    version = _asked(ask, secret)
     to = f"{_at(vault)}/{quote(ask.parts['secret'], safe='')}"
     return Done(to, f"The value of {secret.name}, version {version.id}, shown once.", {"Value": version.value})
 
