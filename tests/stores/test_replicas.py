@@ -315,6 +315,24 @@ def test_what_was_told_while_nothing_was_heard_is_looked_at_again(
         until(lambda: session.token(here.user, PARTNER_CENTER) is not token)
 
 
+def test_who_listens_is_not_kept_from_it_by_other_connections_that_broke(
+    replicas: tuple[Partner, Partner], postgresql: PostgreSQL
+) -> None:
+    """The server was started anew, and left many behind that held locks before."""
+    here, _ = replicas
+    with running(here):
+        until(lambda: count(postgresql, LISTENING) == 1)
+        locks = [here.store.lock(str(number)) for number in range(8)]
+        for lock in locks:
+            lock.acquire()
+        for lock in locks:
+            lock.release()
+        which = "FROM pg_stat_activity WHERE application_name = 'partnerauth'"
+        postgresql.sql(f"SELECT pg_terminate_backend(pid, 5000) {which}")
+
+        until(lambda: count(postgresql, LISTENING) == 1)
+
+
 def test_a_consent_that_comes_in_the_middle_of_a_flight_is_looked_at_after_it(
     replicas: tuple[Partner, Partner], postgresql: PostgreSQL
 ) -> None:

@@ -53,7 +53,7 @@ class PostgresListening:
         with self._stopping, self._stop:
             while not self._stopped(0):
                 try:
-                    connection, _ = self._connections.hold(self._begin, again=False, bare=True)
+                    connection, _ = self._connections.hold(self._begin, bare=True)
                 except StoreFailed as error:
                     log.debug("nothing is heard of other replicas (%s)", type(error).__name__)
                 else:
