@@ -49,17 +49,16 @@ def _policy(settings: Settings) -> Plan:
 
 def sweep_of(settings: Settings, pause: Callable[[float], None], stopping: threading.Event | None = None) -> Sweep:
     """What renews."""
-    from partnerauth.cloud import Api
+    from partnerauth.consent.first import judging
     from partnerauth.consent.user import AppUser
 
     user = AppUser(settings.application, settings.book, dialect=settings.dialect, clock=settings.clock)
-    apis = [settings.cloud.resource(api) for api in (Api.PARTNER_CENTER, Api.REFERRALS) if api in settings.cloud.apis]
     in_all = int(settings.number("renew_per_minute", IN_ALL, 1))
     budget: Allowance = Budget(settings.clock.ticks, in_all)
     if isinstance(user.book.store, SharingStore):
         budget = user.book.store.allowance(f"renewal\n{user.book.own}", in_all, FOR_A_TENANT)
     at_once = int(settings.number("renew_at_once", AT_ONCE, 1))
-    return Sweep(user, apis, settings.session.send, budget, pause, at_once, stopping or threading.Event())
+    return Sweep(user, judging(settings.cloud), settings.session.send, budget, pause, at_once, stopping or threading.Event())
 
 
 def watch_of(

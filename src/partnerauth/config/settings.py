@@ -140,9 +140,14 @@ class Settings(Values):
         from partnerauth.oauth.keys import SigningKeys
 
         keys = SigningKeys(self.authority(self.get("tenant") or "organizations"), self.clock)
-        apis = judging(self.cloud)
         return FirstConsent(
-            self.application, self.book, keys, self.clock, apis, without_mfa=without_mfa, replacing=replacing
+            self.application,
+            self.book,
+            keys,
+            self.clock,
+            judging(self.cloud),
+            without_mfa=without_mfa,
+            replacing=replacing,
         )
 
     @property
