@@ -58,7 +58,9 @@ def sweep_of(settings: Settings, pause: Callable[[float], None], stopping: threa
     if isinstance(user.book.store, SharingStore):
         budget = user.book.store.allowance(f"renewal\n{user.book.own}", in_all, FOR_A_TENANT)
     at_once = int(settings.number("renew_at_once", AT_ONCE, 1))
-    return Sweep(user, judging(settings.cloud), settings.session.send, budget, pause, at_once, stopping or threading.Event())
+    return Sweep(
+        user, judging(settings.cloud), settings.session.send, budget, pause, at_once, stopping or threading.Event()
+    )
 
 
 def watch_of(
