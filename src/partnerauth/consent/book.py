@@ -268,9 +268,11 @@ class ConsentBook:
 
         yield from Slots(self).discard(tenant)
         aside = [consent.name for consent in (yield from self.superseded(tenant))]
-        names = self.names(tenant)
-        name, _ = yield from self.place(tenant)  # another application's, under the usual name, stays
-        for one in (*aside, *names[names.index(name) :]):
+        name, entry = yield from self.place(tenant)
+        # Another application's, under the usual name, stays; where nothing lies there now, one may come this moment.
+        usual, *own = self.names(tenant)
+        ours = (usual, *own) if name == usual and entry is not None else own
+        for one in (*aside, *ours):
             yield from work("forget", partial(self.store.forget, one))
         if self.shelf is not None:
             yield from work("empty the shelf", self.shelf.empty)
