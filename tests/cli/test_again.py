@@ -149,6 +149,24 @@ def test_what_may_change_again_at_the_same_moment_is_not_remembered(
     assert recall(WORDS) is None
 
 
+def test_what_changes_while_it_is_remembered_is_not_told(
+    answer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at when each file was written and the look at what it is like."""
+    written = again._written
+
+    def looked(path: str) -> float:
+        moment = written(path)
+        if path.endswith("store.db"):
+            commit(tmp_path)
+        return moment
+
+    monkeypatch.setattr(again, "_written", looked)
+    remember(WORDS, answer, LATER, str(tmp_path / "keys" / "key"), [str(tmp_path / "store.db")])
+
+    assert recall(WORDS) is None
+
+
 def test_only_so_many_are_kept(answer: str, tmp_path: Path) -> None:
     for number in range(PLACES + 20):
         remember([*COMMAND, f"{number}"], answer, LATER, str(tmp_path / "keys" / "key"), [])
@@ -173,3 +191,21 @@ def test_the_command_line_is_read_once(shell: Shell) -> None:
     shell.run("renew", "--all")
 
     assert not quick()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["consent"], ["store", "rekey", "--new-key", "file:other.key"], ["forget", "--yes"]],
+    ids=["another consent", "another key", "no consent"],
+)
+def test_nothing_lies_there_any_more(shell: Shell, words: list[str]) -> None:
+    shell.consent()
+    answers = shell.home / "caches" / "partnerauth" / "again"
+    answers.mkdir(parents=True)
+    (answers / "00").write_text("an answer")
+    shell.variables["XDG_CACHE_HOME"] = str(shell.home / "caches")
+
+    ended = shell.run(*words)
+
+    assert ended.code == 0, ended.err
+    assert list(answers.iterdir()) == []

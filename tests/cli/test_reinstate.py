@@ -25,6 +25,8 @@ def test_it_shows_what_was_set_aside_asks_and_puts_it_back(shell: Shell, place: 
     refused = shell.run("consent", "reinstate", typed="n\n")
     assert refused.code == 1
     assert f"Put the consent of {ADMIN_AGENT} for {TENANT} back in force" in refused.err
+    unasked = shell.run("consent", "reinstate", "--json")
+    assert (unasked.code, unasked.failure["hint"]) == (2, "Add --yes.")
     assert shell.run("status", "--json").value[0]["user"] == JOHN
 
     done = shell.run("consent", "reinstate", "--tenant", "contoso.com", "--person", ADMIN_AGENT, "--yes", "--json")

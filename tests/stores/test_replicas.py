@@ -148,6 +148,43 @@ def test_a_lease_that_is_lost_is_noticed_before_anything_is_spent(
     assert len(partner.asked) == 1
 
 
+def test_who_waited_sees_what_was_committed_meanwhile_whatever_the_server_isolates_by(
+    open_postgres: Make, postgresql: PostgreSQL
+) -> None:
+    postgresql.sql("ALTER ROLE test SET default_transaction_isolation = 'serializable'")
+    try:
+        store = open_postgres()
+        first = store.write(NAME, OLD, TAGS, None)
+        allowance = store.allowance("renewal", 1, 1)
+        allowance.reserve("a")
+        postgresql.sql("DELETE FROM partnerauth.spent")
+        told: list[object] = []
+
+        def write() -> None:
+            try:
+                told.append(store.write(NAME, NEW, TAGS, first.version))
+            except StoreFailed as error:
+                told.append(error)
+
+        with psycopg.connect(postgresql.url) as theirs:
+            theirs.execute("UPDATE partnerauth.entry SET version = 'theirs'")
+            theirs.execute("SELECT FROM partnerauth.allowance FOR UPDATE")
+            theirs.execute("INSERT INTO partnerauth.spent SELECT whose, 'b', now() FROM partnerauth.allowance")
+            threads = [threading.Thread(target=write)]
+            threads.append(threading.Thread(target=lambda: told.append(allowance.reserve("c"))))
+            for thread in threads:
+                thread.start()
+            until(lambda: count(postgresql, "wait_event_type = 'Lock'") == 2)
+        for thread in threads:
+            thread.join(SECONDS)
+    finally:
+        postgresql.sql("ALTER ROLE test RESET ALL")
+
+    assert [type(one) for one in told if isinstance(one, StoreFailed)] == [StoreConflict]
+    (seconds,) = (one for one in told if isinstance(one, float))
+    assert seconds > 50, "their place was counted"
+
+
 @pytest.mark.parametrize("how", ["fast", "immediate"])
 def test_who_waits_while_the_server_is_started_anew_gets_the_lease_then(
     postgres_store: PostgresStore, open_postgres: Make, postgresql: PostgreSQL, how: str

@@ -135,7 +135,7 @@ def test_what_the_vault_unwrapped_is_nowhere_to_be_found(
     caplog.set_level(logging.DEBUG)
     source = vault.source()
     FileStore(store_path, source).write(NAME, OLD, TAGS, None)
-    [key] = source._read.values()
+    [key] = source._known.values()
     vault.versions[0].enabled = False
     with pytest.raises(StoreFailed) as failed:
         FileStore(store_path, vault.source()).read(NAME)

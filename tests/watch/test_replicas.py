@@ -23,8 +23,10 @@ from partnerauth.messages import Response
 from partnerauth.oauth.evidence import Mfa
 from partnerauth.stores.key import KeyFile
 from partnerauth.stores.postgres import PostgresStore
+from partnerauth.stores.store import Item
 from tests.cli.conftest import place, shell
 from tests.cli.shell import SECONDS, Place, Shell
+from tests.consent.partner import NOON
 from tests.stores.conftest import _postgresql, postgresql
 from tests.stores.server import PostgreSQL
 from tests.watch.fleet import tenant_id, upn
@@ -111,6 +113,22 @@ def test_three_watches_share_the_work_and_one_is_killed_in_the_middle_of_a_renew
     assert set(counts) == {tenant_id(number) for number in range(FLEET)}
     assert {tenant for tenant, count in counts.items() if count > 1} <= held
     assert sum(counts.values()) <= FLEET + 1, "once for each, and once more for the one whose renewal was cut short"
+
+
+def test_what_was_damaged_since_it_was_put_on_the_list_keeps_nobody_from_the_rest(
+    fleet: ConsentBook, shell: Shell, place: Place, postgresql: PostgreSQL
+) -> None:
+    """It is the most urgent, and another replica put it there."""
+    agenda = fleet.store.agenda("renewal\n" + fleet.own)  # type: ignore[attr-defined]
+    agenda.add([Item(tenant_id(0), NOON, NOON)])
+    postgresql.sql(f"UPDATE partnerauth.entry SET sealed = '' WHERE name = '{fleet.name(tenant_id(0))}'")
+
+    ended = shell.run("renew", "--due", "--json")
+
+    assert ended.failure["error"] == "StoreCorrupt"
+    renewed = {row["tenant"] for row in json.loads(ended.out) if row["result"].startswith("renewed")}
+    assert renewed == {tenant_id(number) for number in range(1, FLEET) if number != REVOKED}
+    assert agenda.take() is None
 
 
 def test_several_sweeps_over_one_database_renew_each_consent_once(

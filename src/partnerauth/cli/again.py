@@ -57,9 +57,10 @@ def remember(words: list[str], printed: str, ends: float, key: str, read: Sequen
 
     paths = [key, *read]
     try:
+        everything = _everything(words, paths)  # first: what is written from here on does not look like this
         if words[:1] != COMMAND or any(_written(path) > BEGAN - SETTLED for path in paths):
             return
-        sealed = KeyFile(key).read().seal().close(f"{ends}\n{printed}".encode(), _everything(words, paths))
+        sealed = KeyFile(key).read().seal().close(f"{ends}\n{printed}".encode(), everything)
         place = _place(words)
         private_directory(os.path.dirname(place))
         draft = draft_of(place)
@@ -74,13 +75,16 @@ def remember(words: list[str], printed: str, ends: float, key: str, read: Sequen
 
 
 def forget() -> None:
-    """Take all answers away."""
+    """Take all answers away: a consent is forgotten or another is kept, or the store has another key.
+
+    What the command read has changed by then, so that one that stays does not open any more.
+    """
     directory = _directory()
-    try:
-        for name in os.listdir(directory):
+    for name in os.listdir(directory) if os.path.isdir(directory) else ():
+        try:
             os.unlink(os.path.join(directory, name))
-    except OSError:
-        return  # what the command read has changed, so that none of them opens any more
+        except OSError:
+            continue
 
 
 def _everything(words: Sequence[str], paths: Sequence[str]) -> bytes:

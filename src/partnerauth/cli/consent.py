@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import click
 from click.core import ParameterSource
 
+from partnerauth.cli import again
 from partnerauth.cli.group import Group
 from partnerauth.cli.options import as_json, with_settings
 from partnerauth.cli.output import printable
@@ -80,6 +81,7 @@ def consent(settings: Settings, **given: Any) -> None:
         replacing=given["replace"],
         without_mfa=given["allow_no_mfa"],
     )
+    again.forget()
     reached, roles = tried(settings, kept)
     report("consented", described(kept, settings), reached, roles, json_=given["json_"])
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from partnerauth.cli import again
-from partnerauth.cli.options import as_json, with_settings
+from partnerauth.cli.options import as_json, confirm, with_settings
 from partnerauth.errors import ConsentLost, Misconfigured, NoConsent, StoreCorrupt, Unreachable
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def forget(settings: Settings, yes: bool) -> None:
     """Forget the consent of a tenant, and the access tokens got by it. A person must consent again afterwards."""
     consent = settings.session.run(settings.book.find(settings.get("tenant")))
     if not yes:
-        _confirm(f"Forget the consent of {consent.username} for {consent.tenant}?")
+        confirm(f"Forget the consent of {consent.username} for {consent.tenant}?")
     settings.session.run(settings.book.forget(consent.tenant))
     again.forget()
     click.echo(f"forgotten: {consent.username} for {consent.tenant}")
@@ -112,15 +112,6 @@ def nothing_kept(what: str) -> NoConsent:
         f"there is nothing to {what}: no consent of this application is kept here",
         hint="Look whether it is the right store (`partnerauth store explain`), or run `partnerauth consent`.",
     )
-
-
-def _confirm(question: str) -> None:
-    try:
-        click.confirm(question, abort=True, err=True)
-    except click.Abort as end:
-        if isinstance(end.__context__, EOFError):
-            raise Misconfigured("nobody is here to say yes", hint="Add --yes.") from None
-        raise
 
 
 def worst(codes: list[int]) -> int:

@@ -65,3 +65,16 @@ HELP = {
 }
 
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON.")
+
+
+def confirm(question: str) -> None:
+    """Go on only where a person says yes. Raises `Misconfigured` where nobody is there to say it."""
+    try:
+        click.confirm(question, abort=True, err=True)
+    except click.Abort as end:
+        if isinstance(end.__context__, EOFError):
+            from partnerauth.errors import Misconfigured
+
+            click.echo(err=True)  # what is said next has a line of its own
+            raise Misconfigured("nobody is here to say yes", hint="Add --yes.") from None
+        raise

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from partnerauth.cli.options import as_json, with_settings
+from partnerauth.cli import again
+from partnerauth.cli.options import as_json, confirm, with_settings
 from partnerauth.errors import Misconfigured, NoConsent
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def reinstate(settings: Settings, person: str, listed: bool, yes: bool, json_: b
     chosen = _chosen(aside)
     if not yes:
         question = f"Put the consent of {chosen.username} for {chosen.tenant} back in force{_told(facts(chosen, now))}?"
-        click.confirm(question, abort=True, err=True)
+        confirm(question)
     _reinstate(settings, chosen, json_=json_)
 
 
@@ -67,6 +68,7 @@ def _reinstate(settings: Settings, chosen: Consent, *, json_: bool) -> None:
 
     settings.store.check()
     kept = settings.session.run(settings.first_consent().reinstate(chosen, settings.dialect))
+    again.forget()
     reached, roles = tried(settings, kept)
     told = {**described(kept, settings), "set_aside_at": chosen.since}
     report("reinstated", told, reached, roles, json_=json_)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from partnerauth.cli import again
 from partnerauth.cli.options import as_json, with_settings
 from partnerauth.errors import Misconfigured, StoreConflict, StoreCorrupt
 
@@ -202,6 +203,7 @@ def rekey(settings: Settings, new_key: str | None, new_passphrase_file: str | No
             hint="Put the credential elsewhere first: a file, or another store.",
         )
     settings.store.rekey(source, values=values)
+    again.forget()
     facts = settings.store.explain()
     told = {"key": facts["key"], "key id": facts["key id"], "generation": facts["generation"]}
     if new_key and new_key != settings.get("store_key"):

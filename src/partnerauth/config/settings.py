@@ -136,12 +136,11 @@ class Settings(Values):
 
     def first_consent(self, *, without_mfa: bool = False, replacing: bool = False) -> FirstConsent:
         """What judges a first consent and keeps it."""
-        from partnerauth.consent.first import FirstConsent
+        from partnerauth.consent.first import FirstConsent, judging
         from partnerauth.oauth.keys import SigningKeys
 
         keys = SigningKeys(self.authority(self.get("tenant") or "organizations"), self.clock)
-        judging = (Api.PARTNER_CENTER, Api.REFERRALS)
-        apis = [self.cloud.resource(api) for api in judging if api in self.cloud.apis]
+        apis = judging(self.cloud)
         return FirstConsent(
             self.application, self.book, keys, self.clock, apis, without_mfa=without_mfa, replacing=replacing
         )

@@ -45,8 +45,14 @@ SETTINGS = (
     "{local})"
 )
 """A write is durable when it returns, whatever the server's default is."""
-FIRST = SETTINGS.format(local="false") + " WHERE pg_backend_pid() = %s"
-"""Asked of each new connection. Where another process answers than was connected to, a pooler stands in between."""
+FIRST = (
+    SETTINGS.format(local="false")
+    + ", set_config('default_transaction_isolation', 'read committed', false) WHERE pg_backend_pid() = %s"
+)
+"""Asked of each new connection. Where another process answers than was connected to, a pooler stands in between.
+
+Who waited for a row sees what was committed meanwhile, whatever the server's default is.
+"""
 EACH = SETTINGS.format(local="true")
 """Behind a pooler each transaction says it: whose connection it will be next nobody knows."""
 
@@ -215,6 +221,7 @@ class Connections:
             self.pooled = connection.execute(FIRST.encode(), settings).fetchone() is None
             if self.pooled:
                 connection.prepare_threshold = None
+                connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
             return connection
         except psycopg.Error as error:
             failure = self._failure(error)

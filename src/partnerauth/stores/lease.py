@@ -31,8 +31,8 @@ NOT_YET = "55P03"
 IN_TURNS, BETWEEN = "100ms", 0.1
 """How long one waits in one go behind a pooler, whose connections others need too, and the seconds in between."""
 BEGIN = (
-    "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '{}'; SET LOCAL synchronous_commit = off; "
-    "SET LOCAL idle_in_transaction_session_timeout = 0; "
+    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '{}'; "
+    "SET LOCAL synchronous_commit = off; SET LOCAL idle_in_transaction_session_timeout = 0; "
 )
 """A lease lasts as long as its holder, whatever the server does to idle transactions otherwise."""
 SINCE_17 = "SET LOCAL transaction_timeout = 0; "

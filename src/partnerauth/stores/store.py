@@ -99,7 +99,7 @@ class KeySource(Protocol):
 
     @property
     def kind(self) -> str:
-        """What stands in the store's header: `file`, `passphrase`, `keyring`, `vault`, `given`."""
+        """What stands in the store's header: `file`, `passphrase`, `keyring`, `vault`, `vault-key`, `given`."""
         ...
 
     @property

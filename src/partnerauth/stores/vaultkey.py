@@ -20,11 +20,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from partnerauth.errors import StoreFailed, StoreKeyWrong
 from partnerauth.stores.key import LENGTH, Key
 from partnerauth.stores.keyvault import CLOSED_NETWORK, asked
+from partnerauth.stores.vaulted import Vaulted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from azure.keyvault.secrets import SecretClient
 
 T = TypeVar("T")
 
@@ -53,31 +52,10 @@ HINTS = {
 """By the vault's inner code of a 403."""
 
 
-class VaultKey:
-    """The key `name` of the vault at `address`; `client` brings the official client, whose pipeline carries it all."""
+class VaultKey(Vaulted):
+    """The key `name` of the vault: a store's key lies wrapped in the note. The official client carries it all."""
 
-    kind = "vault-key"
-
-    def __init__(self, client: Callable[[], SecretClient], address: str, name: str) -> None:
-        self._client = client
-        self._address = address
-        self._name = name
-        self._read: dict[str, Key] = {}
-
-    @property
-    def where(self) -> str:
-        """The address of the key."""
-        return f"{self._address}/keys/{self._name}"
-
-    def of(self, kind: str) -> VaultKey:
-        """Itself, whatever a header asks for."""
-        return self
-
-    def read(self, note: str = "") -> Key:
-        """The key that lies wrapped in `note`; the vault is asked once. Raises `StoreKeyWrong`, `StoreFailed`."""
-        if note not in self._read:
-            self._read[note] = self._unwrapped(note)
-        return self._read[note]
+    kind, kinds = "vault-key", "keys"
 
     def make(self) -> Key:
         """A new key, wrapped by the current version of the vault's. Raises `StoreKeyWrong`, `StoreFailed`."""
@@ -104,7 +82,7 @@ class VaultKey:
             )
         return str(kid).rpartition("/")[2]
 
-    def _unwrapped(self, note: str) -> Key:
+    def _brought(self, note: str) -> Key:
         algorithm, version, wrapped = [*note.split(" "), "", "", ""][:3]
         if algorithm != ALGORITHM or not (version.isascii() and version.isalnum()):
             raise StoreKeyWrong(

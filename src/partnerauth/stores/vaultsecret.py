@@ -16,45 +16,23 @@ from typing import TYPE_CHECKING
 from partnerauth.errors import StoreFailed, StoreKeyWrong
 from partnerauth.stores.key import LENGTH, Key
 from partnerauth.stores.keyvault import asked
+from partnerauth.stores.vaulted import Vaulted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from azure.keyvault.secrets import KeyVaultSecret, SecretClient
+    from azure.keyvault.secrets import KeyVaultSecret
 
 CONTENT_TYPE = "application/vnd.partnerauth.store-key"
 
 
-class VaultSecret:
-    """The secret `name` of the vault at `address`: 32 bytes in base64. `client` brings the official client."""
+class VaultSecret(Vaulted):
+    """The secret `name` of the vault: 32 bytes in base64. The note names the version."""
 
-    kind = "vault"
-
-    def __init__(self, client: Callable[[], SecretClient], address: str, name: str) -> None:
-        self._client = client
-        self._address = address
-        self._name = name
-        self._read: dict[str, Key] = {}
-
-    @property
-    def where(self) -> str:
-        """The address of the secret."""
-        return f"{self._address}/secrets/{self._name}"
-
-    def of(self, kind: str) -> VaultSecret:
-        """Itself, whatever a header asks for."""
-        return self
-
-    def read(self, note: str = "") -> Key:
-        """The key, in the version that `note` names; asked for once. Raises `StoreKeyWrong`, `StoreFailed`."""
-        if note not in self._read:
-            self._read[note] = self._key(note)
-        return self._read[note]
+    kind, kinds = "vault", "secrets"
 
     def make(self) -> Key:
         """The current version of the secret, made first if there is none; of two makers each has its own version."""
         try:
-            return self._key("")
+            return self._brought("")
         except StoreKeyWrong as absent:
             if absent.status != 404:
                 raise
@@ -62,15 +40,15 @@ class VaultSecret:
         made = asked(self._address, lambda: client.set_secret(self._name, text, content_type=CONTENT_TYPE))
         return self._of(made)
 
-    def _key(self, version: str) -> Key:
+    def _brought(self, note: str) -> Key:
         client = self._client()
         try:
-            return self._of(asked(self._address, lambda: client.get_secret(self._name, version or None)))
+            return self._of(asked(self._address, lambda: client.get_secret(self._name, note or None)))
         except StoreFailed as failure:
             if failure.status != 404:
                 raise
         raise StoreKeyWrong(
-            f"there is no key at {self.where}{'/' + version if version else ''}",
+            f"there is no key at {self.where}{'/' + note if note else ''}",
             hint="Recover the secret in the vault; nothing was changed.",
             status=404,
         )

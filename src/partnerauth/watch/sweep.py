@@ -15,7 +15,7 @@ from partnerauth.consent.consent import Consent
 from partnerauth.consent.plan import Due
 from partnerauth.consent.renewal import Attended, NotReached, Skipped, attend
 from partnerauth.consent.user import AppUser
-from partnerauth.errors import NoConsent, PartnerAuthError, StoreFailed, Throttled, Unreachable
+from partnerauth.errors import NoConsent, PartnerAuthError, StoreCorrupt, StoreFailed, Throttled, Unreachable
 from partnerauth.flow import Send, run
 from partnerauth.stores.store import Agenda, Allowance, Item, SharingStore, Turn
 from partnerauth.watch.budget import charged
@@ -190,7 +190,7 @@ class _Tour:
                 yield Postponed(consent) if self._over else Skipped(consent)
 
     def _taken(self, turn: Turn) -> Result | None:
-        """None where there is no such consent, or it was done here already. Raises `StoreFailed`, `Stopped`."""
+        """None where there is no sound consent, or it was done here already. Raises `StoreFailed`, `Stopped`."""
         result: Result | None = None
         if self._done[turn.name] >= MOST_RETURNS:
             turn.leave()
@@ -201,8 +201,8 @@ class _Tour:
                 if consent is None:  # another replica saw that it is due
                     consent = run(self._sweep.user.book.find(turn.name), self._sweep.send, self._sweep.pause)
                 result = self._sweep.one(consent, self._wanted, self._row)
-        except NoConsent:
-            pass
+        except (NoConsent, StoreCorrupt):
+            pass  # nothing to renew; what is damaged, whoever looks at all of them tells
         except BaseException:
             turn.leave()
             raise

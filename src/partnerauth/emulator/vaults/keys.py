@@ -33,7 +33,7 @@ def create(asked: Asked[KeyVersion]) -> Work[Hidden]:
         size = body.get("key_size") or pairs.SIZES[0]
         if size not in pairs.SIZES:
             raise refuse(400, f"key_size is one of {', '.join(map(str, pairs.SIZES))}.")
-        if body.get("public_exponent") not in {None, pairs.EXPONENT}:
+        if body.get("public_exponent") not in (None, pairs.EXPONENT):
             raise refuse(400, f"public_exponent is {pairs.EXPONENT}.")
         return _added(asked, kind, _facts(kind, body), partial(pairs.make_rsa, size))
     curve = body.get("crv") or pairs.CURVES[0]
