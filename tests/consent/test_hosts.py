@@ -1,5 +1,6 @@
 """Several hosts over one plain store, whose locks are each host's: nothing is lost, and little is asked twice."""
 
+import contextlib
 from dataclasses import replace
 
 import pytest
@@ -8,10 +9,19 @@ from partnerauth.consent.consent import Consent
 from partnerauth.consent.renewal import PATIENCE, Attended, Renewed, Skipped, attend
 from partnerauth.consent.user import AppUser
 from partnerauth.emulator.default import TENANT
+from partnerauth.errors import PartnerAuthError
 from partnerauth.flow import Flow, run
 from partnerauth.stores.memory import MemoryStore
 from partnerauth.stores.store import SecretStore
-from tests.consent.partner import PARTNER_CENTER, Partner, spent_tokens
+from tests.consent.partner import (
+    CUSTOMER,
+    PARTNER_CENTER,
+    Change,
+    Partner,
+    refusing,
+    spent_tokens,
+    without_refresh_token,
+)
 from tests.consent.process import Process
 
 
@@ -83,6 +93,21 @@ def test_two_hosts_that_do_not_see_each_other_ask_once_each_and_lose_nothing(par
 
     assert len(partner.asked) == 2
     assert partner.opens(partner.kept().refresh_token)
+
+
+@pytest.mark.parametrize("change", [without_refresh_token, refusing(65001), refusing(90033, "temporarily_unavailable")])
+@pytest.mark.parametrize("tenant", ["", CUSTOMER])
+def test_a_redemption_that_changed_nothing_is_not_waited_for(partner: Partner, change: Change, tenant: str) -> None:
+    before, partner.change = partner.kept(), change
+    with contextlib.suppress(PartnerAuthError):
+        partner.run(partner.user.at(tenant).token(PARTNER_CENTER))
+    partner.change = lambda _, response: response
+    pauses: list[float] = []
+
+    assert isinstance(run(renewal(partner), partner.send, pauses.append), Renewed)
+
+    assert pauses == []
+    assert spent_tokens(partner)[0] == before.refresh_token.reveal()
 
 
 def test_where_locks_hold_everywhere_nobody_waits(partner: Partner) -> None:

@@ -154,6 +154,20 @@ def test_two_that_find_a_free_name_at_once_end_under_two(first: Partner) -> None
     assert (one.kept().epoch, other.kept().epoch) == (kept.epoch, taken.epoch)
 
 
+def test_who_has_nothing_to_forget_takes_away_nothing_that_comes_meanwhile(first: Partner) -> None:
+    """The name is taken between the look and the taking away."""
+    store = plain()
+    one, other = Partner(store, emulator=first.emulator), beside(first, store)
+    forgetting = Process(one.book.forget(TENANT), one.send)
+    forgetting.until("read", nth=2)
+    other.consent()
+
+    forgetting.finish()
+
+    assert names(store) == [TENANT]
+    assert other.token().access_token
+
+
 @pytest.mark.parametrize("cloud", ["china", "https://localhost:9443"])
 def test_the_same_application_of_another_cloud_is_refused(first: Partner, cloud: str) -> None:
     """Its refresh token goes nowhere else, and nothing is written over it."""

@@ -15,7 +15,15 @@ from functools import partial
 
 from partnerauth.cloud import GUID, Cloud
 from partnerauth.consent.consent import Consent, Former, State, behind, client_of
-from partnerauth.errors import MfaMissing, Misconfigured, NoConsent, StoreConflict, StoreCorrupt, WrongPerson
+from partnerauth.errors import (
+    MfaMissing,
+    Misconfigured,
+    NoConsent,
+    StoreConflict,
+    StoreCorrupt,
+    StoreFailed,
+    WrongPerson,
+)
 from partnerauth.flow import Flow, work
 from partnerauth.hidden import Hidden
 from partnerauth.oauth.evidence import Mfa
@@ -243,6 +251,18 @@ class ConsentBook:
             kept = yield from self._settle(kept, Consent.alone)
         return kept
 
+    def unchanged(self, spent: Consent) -> Flow[None]:
+        """Take back what `intend` wrote down: the token was redeemed, and nothing of it is to be stored.
+
+        Only in a plain store, where another host would wait for the result; where that fails or somebody wrote
+        meanwhile it stays, for nothing depends on it.
+        """
+        if self.store.plain:
+            try:
+                yield from self._mark(spent.name, replace(spent, intent=""))
+            except StoreFailed as error:
+                log.info("an intent could not be taken back (%s)", type(error).__name__)
+
     def drop(self, spent: Consent, token: Hidden) -> Flow[Consent]:
         """Take away an earlier token that turned out malformed, too."""
         return (
@@ -268,9 +288,11 @@ class ConsentBook:
 
         yield from Slots(self).discard(tenant)
         aside = [consent.name for consent in (yield from self.superseded(tenant))]
-        names = self.names(tenant)
-        name, _ = yield from self.place(tenant)  # another application's, under the usual name, stays
-        for one in (*aside, *names[names.index(name) :]):
+        name, entry = yield from self.place(tenant)
+        # Another application's, under the usual name, stays; where nothing lies there now, one may come this moment.
+        usual, *own = self.names(tenant)
+        ours = (usual, *own) if name == usual and entry is not None else own
+        for one in (*aside, *ours):
             yield from work("forget", partial(self.store.forget, one))
         if self.shelf is not None:
             yield from work("empty the shelf", self.shelf.empty)

@@ -93,7 +93,11 @@ class AppUser:
             # In here: a cancellation waits for the lock to be taken, and then it must be given back.
             yield from work("lock", lock.acquire, waits=True)
             consent = yield from self._adopted(consent.tenant)
-            return (yield from self._spend(consent, resource, claims, lock))
+            try:
+                return (yield from self._spend(consent, resource, claims, lock))
+            except NoConsent:  # another tool wrote over it meanwhile, unless it was forgotten
+                consent = yield from self._adopted(consent.tenant)
+                return (yield from self._spend(consent, resource, claims, lock))
         finally:
             lock.release()
 
@@ -138,12 +142,12 @@ class AppUser:
             raise StoreFailed(
                 "the lock of the consent was lost before its token was spent", hint="Try again: nothing was spent."
             )
+        if self.customer:
+            return (yield from self._spend_there(consent, resource, claims))
         redeemed = consent.refresh_token
         try:
             tokens, evidence = yield from self._redeem(consent, redeemed, resource, claims)
         except PartnerAuthError as error:
-            if self.customer:
-                raise
             if mark_of(error) is not Mark.SPENT or not consent.former:
                 yield from self._refused(consent, error)
                 raise
@@ -152,8 +156,6 @@ class AppUser:
                 current = yield from self.book.find(consent.tenant)
                 return (yield from self._spend(current, resource, claims, lock))
             consent, redeemed, tokens, evidence = fallen_back
-        if self.customer:
-            return tokens.without_refresh_token()
         seen = evidence.mfa if evidence is not None else Mfa.UNSEEN
         try:
             yield from self._rotate(consent, redeemed, tokens, seen)
@@ -162,6 +164,16 @@ class AppUser:
                 raise
             log.error("the rotated refresh token could not be stored (%s); the stored one stays", type(error).__name__)
             return replace(tokens.without_refresh_token(), unsaved=True)
+        return tokens.without_refresh_token()
+
+    def _spend_there(self, consent: Consent, resource: Resource, claims: str) -> Flow[TokenSet]:
+        """At a customer's tenant: whatever comes of it, nothing of the partner's own changes but the intent."""
+        try:
+            tokens, _ = yield from self._redeem(consent, consent.refresh_token, resource, claims)
+        except PartnerAuthError:
+            yield from self.book.unchanged(consent)
+            raise
+        yield from self.book.unchanged(consent)
         return tokens.without_refresh_token()
 
     def _redeem(

@@ -16,6 +16,7 @@ from partnerauth.session import AsyncSession
 from partnerauth.stores.lock import ThreadLock
 from partnerauth.stores.memory import MemoryStore
 from tests.consent.partner import CLOUD, CUSTOMER, GRAPH, PARTNER_CENTER, REFERRALS, Partner, refusing, spent_tokens
+from tests.consent.process import Process
 
 
 @pytest.fixture
@@ -103,6 +104,26 @@ def test_a_consent_forgotten_meanwhile_stays_forgotten(crossing: Partner) -> Non
         crossing.token()
 
     assert crossing.store.list() == []
+
+
+@pytest.mark.parametrize("step", ["mark", "write"])
+def test_what_another_tool_writes_meanwhile_is_adopted_in_the_same_call(step: str) -> None:
+    """Before our intent, and between it and our result."""
+    store = MemoryStore()
+    store.plain = True
+    partner = Partner(store)
+    former = partner.consent()
+    theirs = Partner(emulator=partner.emulator).consent().refresh_token
+    process = Process(partner.user.token(PARTNER_CENTER), partner.send)
+    process.until(step)
+    there = store.read(TENANT)
+    assert there is not None
+    store.write(TENANT, theirs, {}, there.version)
+
+    assert process.finish().access_token
+
+    assert (partner.kept().epoch != former.epoch, partner.kept().generation) == (True, 1)
+    assert theirs.reveal() in spent_tokens(partner)
 
 
 def test_two_threads_renewing_at_once_spend_each_token_once(partner: Partner) -> None:
