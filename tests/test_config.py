@@ -97,6 +97,14 @@ def test_the_users_own_file_may_say_it(load: Load, home: Path, name: str) -> Non
     assert load().get(name) == "anything"
 
 
+@pytest.mark.parametrize("coding", ["utf-8-sig", "utf-16"])
+def test_settings_are_read_as_windows_editor_and_shell_write_them(load: Load, home: Path, coding: str) -> None:
+    path = written(home / ".config" / "partnerauth", "")
+    path.write_text('cloud = "china"\r\n', coding)
+
+    assert load().cloud.name == "china"
+
+
 def test_the_users_own_file_is_trusted_in_its_own_directory_too(home: Path) -> None:
     """Whoever works in ~/.config/partnerauth."""
     own = written(home / ".config" / "partnerauth", 'cloud = "china"\n')

@@ -32,7 +32,7 @@ def layers(
 
 def _file(path: Path, *, trusted: bool) -> dict[str, str]:
     try:
-        text = path.read_text("utf-8-sig")  # as editors on Windows write it
+        text = _text(path.read_bytes())
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
@@ -66,3 +66,12 @@ def _file(path: Path, *, trusted: bool) -> dict[str, str]:
             )
         values[name] = value
     return values
+
+
+def _text(content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        from partnerauth.onboarding.holding import decoded  # loaded late: hardly anybody's file needs it
+
+        return decoded(content)
