@@ -193,6 +193,13 @@ def test_the_command_line_is_read_once(shell: Shell) -> None:
     assert not quick()
 
 
+def test_where_there_is_no_place_nothing_is_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    again.forget()
+    (tmp_path / "partnerauth").write_text("no directory")
+    again.forget()
+
+
 @pytest.mark.parametrize(
     "words",
     [["consent"], ["store", "rekey", "--new-key", "file:other.key"], ["forget", "--yes"]],

@@ -80,7 +80,11 @@ def forget() -> None:
     What the command read has changed by then, so that one that stays does not open any more.
     """
     directory = _directory()
-    for name in os.listdir(directory) if os.path.isdir(directory) else ():
+    try:
+        names = os.listdir(directory)
+    except OSError:
+        return
+    for name in names:
         try:
             os.unlink(os.path.join(directory, name))
         except OSError:
