@@ -519,4 +519,8 @@ def test_all_replicas_together_keep_to_one_budget(
     postgresql.sql("UPDATE partnerauth.spent SET at = at + interval '3 hours'")
     postgresql.sql("UPDATE partnerauth.allowance SET closed_until = NULL")
     assert [mine.reserve("d") for _ in range(2)] == [0, 0], "the server's clock had been wrong"
+    postgresql.sql("UPDATE partnerauth.allowance SET closed_until = now() + interval '3 hours'")
+    assert mine.closed() == 0
+    mine.close(30)
+    assert 20 < mine.closed() < 31, "and a pause that was noted then hides none of now"
     assert open_postgres().allowance("other", 1, 1).reserve("d") == 0

@@ -37,8 +37,8 @@ RESERVE = (
 )
 CHARGE = "INSERT INTO partnerauth.spent (whose, name, at) VALUES (%(whose)s, %(name)s, clock_timestamp())"
 CLOSE = (
-    "UPDATE partnerauth.allowance SET closed_until = "
-    "greatest(closed_until, clock_timestamp() + least(%(seconds)s, 3600) * interval '1 second') WHERE whose = %(whose)s"
+    f"UPDATE partnerauth.allowance SET closed_until = greatest({CLOSED_UNTIL}, "  # noqa: S608  # constants all
+    "clock_timestamp() + least(%(seconds)s, 3600) * interval '1 second') WHERE whose = %(whose)s"
 )
 
 
