@@ -7,8 +7,8 @@
         def store(self) -> MyStore:
             return MyStore()  # empty, and its own for each test
 
-What only some stores can do (`SealingStore`, `OrderingStore`, `SharingStore`, `TellingShelf`) is not asked for: what that
-takes depends on what a store is made of.
+What only some stores can do (`SealingStore`, `OrderingStore`, `SharingStore`, `TellingShelf`) is not asked for: what
+that takes depends on what a store is made of.
 
 For messages that show both sides, let a `conftest.py` call `pytest.register_assert_rewrite("partnerauth.testing")`.
 """
