@@ -95,7 +95,9 @@ class AppUser:
             consent = yield from self._adopted(consent.tenant)
             try:
                 return (yield from self._spend(consent, resource, claims, lock))
-            except NoConsent:  # another tool wrote over it meanwhile, unless it was forgotten
+            except NoConsent:
+                if (yield from self.book.foreign(consent.tenant)) is None:
+                    raise  # it was forgotten
                 consent = yield from self._adopted(consent.tenant)
                 return (yield from self._spend(consent, resource, claims, lock))
         finally:
