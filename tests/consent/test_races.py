@@ -1,17 +1,19 @@
 """What another process does between two steps of one that spends, and that this one must see."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
 from partnerauth.consent.consent import State
 from partnerauth.consent.user import AppUser
-from partnerauth.emulator.default import TENANT
+from partnerauth.emulator.default import ADMIN_AGENT, JOHN, TENANT
 from partnerauth.errors import ConsentLost, InvalidGrant, NoConsent
+from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
 from partnerauth.oauth.tokens import TokenSet
 from partnerauth.stores.memory import MemoryStore
-from partnerauth.stores.store import SecretStore
+from partnerauth.stores.store import Entry, SecretStore
 from tests.consent.partner import PARTNER_CENTER, Partner, spent_tokens
 from tests.consent.process import Process
 from tests.consent.test_fallback import all_of, damaged
@@ -143,6 +145,28 @@ def test_what_another_tool_leaves_while_somebody_waits_for_the_lock_is_adopted(l
 
     assert (left.kept().outcome, left.kept().generation) == ("renewed", 1)
     assert theirs.reveal() in spent_tokens(left)
+
+
+def test_of_two_that_replace_at_once_each_sets_the_former_one_aside() -> None:
+    class Raced(MemoryStore):
+        """The other one sets it aside in the very moment in which the first does."""
+
+        raced = False
+
+        def write(self, name: str, value: Hidden, tags: Mapping[str, str], expected: str | None) -> Entry:
+            """Twice, the first time."""
+            if "superseded" in name and not self.raced:
+                self.raced = True
+                super().write(name, value, tags, expected)
+            return super().write(name, value, tags, expected)
+
+    partner = Partner(Raced())
+    partner.consent()
+
+    partner.consent(JOHN, replacing=True)
+
+    assert partner.kept().username == JOHN
+    assert [consent.username for consent in partner.run(partner.book.superseded())] == [ADMIN_AGENT]
 
 
 def elsewhere(partner: Partner) -> AppUser:

@@ -173,9 +173,10 @@ class ConsentBook:
             former = Consent.read(there) if there is not None else None
             if former is not None:
                 self._check_ours(former, consent.tenant)
-                yield from self._make_way(former, consent, replacing=replacing)
                 consent = replace(consent, epoch=behind(consent.epoch, former.epoch), lasted=_lasted(former))
             try:
+                if former is not None:
+                    yield from self._make_way(former, consent, replacing=replacing)
                 kept = yield from self._write(name, consent, there.version if there is not None else None)
             except StoreConflict:
                 continue
