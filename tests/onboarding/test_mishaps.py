@@ -5,9 +5,11 @@ and then the directory has what lies in the place, what was told to be leaving, 
 """
 
 import contextlib
+from functools import partial
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from partnerauth.errors import PartnerAuthError
 from partnerauth.oauth.credential_end import CredentialKind
@@ -15,6 +17,13 @@ from tests.onboarding.workshop import Killed, Mishap, Workshop
 
 SECRET, CERTIFICATE = CredentialKind.SECRET, CredentialKind.CERTIFICATE
 SHOPS = [(SECRET, False), (SECRET, True), (CERTIFICATE, False)]
+
+
+@pytest.fixture(autouse=True)
+def _primes_are_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every certificate here is around one key, just made: to try its primes anew takes longer than all the rest."""
+    load = partial(serialization.load_pem_private_key, unsafe_skip_rsa_key_validation=True)
+    monkeypatch.setattr(serialization, "load_pem_private_key", load)
 
 
 @pytest.mark.parametrize("mishap", Mishap, ids=lambda mishap: mishap.value)
