@@ -1,5 +1,6 @@
 """Two applications with one key vault, by the command: consent, status, renewal, the watch, import, forget."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from partnerauth.emulator.default import ADMIN_AGENT, NATIVE_APP, TENANT, VAULT, WEB_APP
-from partnerauth.emulator.world import VaultSecret
+from partnerauth.emulator.vault import SecretVersion, VaultSecret
+from partnerauth.hidden import Hidden
 from tests.cli.shell import Place, Shell
 
 OWN = f"{TENANT}-{NATIVE_APP}"
@@ -53,3 +55,29 @@ def test_two_applications_share_a_vault(
     assert other.run("forget", "--yes").code == 0
     assert shell.run("token", tokens=True).code == 0
     assert secrets[TENANT].deleted is None
+
+
+def test_what_another_tool_wrote_over_is_adopted_by_a_timer(
+    shell: Shell, place: Place, secrets: dict[str, VaultSecret]
+) -> None:
+    """By `renew --due` and by a watch that saw nothing of it; what is refused is told, and alarms."""
+    shell.settings["store"] = place.server.url + f"/{VAULT}.vault.azure.net"
+    shell.consent()
+    ours = secrets[TENANT].versions[-1].value
+
+    def left(value: Hidden) -> None:
+        now, number = place.emulator.world.now(), len(secrets[TENANT].versions)
+        secrets[TENANT].versions.append(SecretVersion(f"{number:032x}", value, now, now))
+
+    left(ours)
+    done = shell.run("renew", "--due", "--json")
+    assert (done.code, "that another tool left" in done.err) == (0, True), done
+    assert [row["last_outcome"] for row in shell.run("status", "--json").value] == ["adopted"]
+
+    left(Hidden("nobody's"))
+    done = shell.run("renew", "--due")
+    assert (done.code, "not kept" in done.err) == (5, True), done
+    watched = shell.run("watch", "--once", "--json")
+    events = [json.loads(line) for line in watched.out.splitlines()]
+    assert watched.code == 5
+    assert [event["cause"] for event in events if event["event"] == "alarm"] == ["overwritten"]

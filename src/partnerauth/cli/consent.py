@@ -14,7 +14,7 @@ from partnerauth.cli import again
 from partnerauth.cli.group import Group
 from partnerauth.cli.options import as_json, with_settings
 from partnerauth.cli.output import printable
-from partnerauth.errors import MfaMissing, Misconfigured, SignInCancelled
+from partnerauth.errors import MfaMissing, Misconfigured, PartnerAuthError, SignInCancelled
 
 if TYPE_CHECKING:
     from partnerauth.cloud import Resource
@@ -255,15 +255,19 @@ def _typed() -> str:
 
 
 def _device(settings: Settings, first: FirstConsent, facts: dict[str, str], prompt: str, opened: bool) -> Kept:
+    from partnerauth.consent.first import advise
     from partnerauth.oauth.device import begin
 
     expected = _expected(settings, facts)
-    login = settings.session.run(
-        begin(settings.application, expected.authority, _asked(first), settings.clock, settings.dialect)
-    )
-    click.echo(printable(login.message), err=True)
-    click.echo("Type the code only at that address, and only because you started this yourself.", err=True)
-    return settings.session.run(first.device(login, expected, settings.dialect))
+    asking = begin(settings.application, expected.authority, _asked(first), settings.clock, settings.dialect)
+    try:
+        login = settings.session.run(asking)
+        click.echo(printable(login.message), err=True)
+        click.echo("Type the code only at that address, and only because you started this yourself.", err=True)
+        return settings.session.run(first.device(login, expected, settings.dialect))
+    except PartnerAuthError as error:
+        advise(error)
+        raise
 
 
 def _import(

@@ -8,7 +8,7 @@ import click
 
 from partnerauth.cli import again
 from partnerauth.cli.options import as_json, confirm, with_settings
-from partnerauth.errors import ConsentLost, Misconfigured, NoConsent, StoreCorrupt, Unreachable
+from partnerauth.errors import ConsentLost, Misconfigured, NoConsent, PartnerAuthError, StoreCorrupt, Unreachable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -74,6 +74,7 @@ def renew(settings: Settings, everything: bool, due: bool, dry_run: bool, json_:
     if not dry_run:
         _finish(settings)
     consents, damaged = _chosen(settings)
+    refused = [] if dry_run else _adopt(settings, consents)
     dues = _due(settings, consents, now, everything=not due)
     if dry_run:
         told = [(one.consent, *_foreseen(one, now)) for one in dues]
@@ -88,9 +89,9 @@ def renew(settings: Settings, everything: bool, due: bool, dry_run: bool, json_:
     elif consents:
         click.echo("Nothing is due.")
     _require_none(damaged)
-    if not consents:
+    if not consents and not refused:
         raise nothing_kept("renew")
-    raise SystemExit(worst([code for *_, code in told]))
+    raise SystemExit(worst([*refused, *(code for *_, code in told)]))
 
 
 @click.command(short_help="Forget a consent.")
@@ -152,6 +153,32 @@ def _finish(settings: Settings) -> None:
             click.echo(f"kept: a sign-in of {consent.username} for {consent.tenant} that was left unfinished", err=True)
         else:
             click.echo(f"A sign-in that was left unfinished is not kept: {outcome.message}", err=True)
+
+
+def _adopt(settings: Settings, consents: list[Consent]) -> list[int]:
+    """Judge what another tool left where the consent of the tenant that the settings name should be, and add it.
+
+    Returns the exit code of its refusal, if it is refused.
+    """
+    from partnerauth.cli.watched import adopting
+    from partnerauth.consent.user import AppUser
+
+    named = settings.get("tenant").lower()
+    if any(named == consent.tenant or consent.username.lower().endswith("@" + named) for consent in consents):
+        return []
+    try:
+        if tenant := adopting(settings):
+            user = AppUser(settings.application, settings.book, tenant, dialect=settings.dialect, clock=settings.clock)
+            adopted = settings.session.run(user.consent())
+            if tenant not in [consent.tenant for consent in consents]:
+                consents.append(adopted)
+                click.echo(f"adopted: a token of {adopted.username} for {tenant} that another tool left", err=True)
+    except NoConsent:
+        pass
+    except PartnerAuthError as error:
+        click.echo(f"What another tool left is not kept: {error.message} ({error.hint})", err=True)
+        return [error.exit_code]
+    return []
 
 
 def _chosen(settings: Settings) -> tuple[list[Consent], list[StoreCorrupt]]:

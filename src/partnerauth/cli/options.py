@@ -55,7 +55,7 @@ HELP = {
     "store_key": "The store's key: file:PATH, keyring, passphrase, vault:…, given.",
     "store_passphrase_file": "A file with the store's passphrase.",
     "store_token_file": "A file with the token for OpenBao or Vault.",
-    "reach": "Which APIs a new consent is tried at: names with commas.",
+    "reach": "Which APIs a new consent is asked and tried for: names with commas.",
     "desk_url": "The consent page's own address, as browsers see it.",
     "desk_store": "Where invitations and sign-ins under way lie.",
     "username": "For --as password.",

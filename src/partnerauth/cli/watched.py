@@ -63,6 +63,19 @@ def sweep_of(settings: Settings, pause: Callable[[float], None], stopping: threa
     )
 
 
+def adopting(settings: Settings) -> str:
+    """The id of the tenant that the settings name, where another tool may leave a token there: in a vault.
+
+    Nothing where they name none. Raises what asking for a domain's tenant raises.
+    """
+    from partnerauth.oauth.discovery import tenant_id
+
+    authority = settings.authority(settings.get("tenant") or "organizations")
+    if authority.shared or not settings.store.plain or settings.get("store") == "environment":
+        return ""
+    return settings.session.run(tenant_id(authority))
+
+
 def watch_of(
     settings: Settings, stopping: threading.Event, say: Callable[[Event], None], health: Health, *, once: bool
 ) -> Watch:
@@ -97,8 +110,13 @@ def watch_of(
         days("alarm_credential_days", BEFORE_A_CREDENTIALS_END),
         days("alarm_silence_days", SILENCE),
     )
+    sweep = sweep_of(settings, pause, stopping)
+    try:
+        sweep = replace(sweep, user=replace(sweep.user, tenant=adopting(settings)))
+    except PartnerAuthError as error:
+        log.warning("which tenant the settings name cannot be told (%s)", type(error).__name__)
     return Watch(
-        sweep_of(settings, pause, stopping),
+        sweep,
         plan,
         lookout,
         teller,

@@ -145,7 +145,7 @@ class Settings(Values):
             self.book,
             keys,
             self.clock,
-            judging(self.cloud),
+            judging(self.cloud, self.reach.values()),
             without_mfa=without_mfa,
             replacing=replacing,
         )

@@ -23,7 +23,7 @@ SETTINGS: Mapping[str, str] = {
     "store_passphrase_file": "a file with the store's passphrase (or the variable PARTNERAUTH_STORE_PASSPHRASE)",
     "store_token_file": "a file with the token for OpenBao or Vault (or the variable PARTNERAUTH_STORE_TOKEN)",
     "shelf": "file: keep access tokens in the local file store although consents lie in a key vault",
-    "reach": "APIs that a new consent is tried at, with commas; else partner-center, referrals, graph, management",
+    "reach": "APIs to ask and try a new consent for, with commas; else partner-center, referrals, graph, management",
     "desk_url": "the consent page's address and redirect URI; https://localhost:44395/ where it is not set",
     "desk_store": "where invitations and sign-ins under way lie; the store, or the usual file where that one is plain",
     "username": "for --as password: the user principal name",

@@ -205,7 +205,7 @@ class Desk:
             link = admin_consent_link(ticket, self._judge.tried(visit).values())
         else:
             hybrid = self.dialect is Dialect.V1
-            asked = ticket.request(self.first.apis[0], response_mode="form_post", hybrid=hybrid, prompt=prompt)
+            asked = ticket.request(self._judge.asked(visit)[0], response_mode="form_post", hybrid=hybrid, prompt=prompt)
             link = asked.to(ticket.authority)
         cookie = f"{COOKIE}{visit.mark}={key.reveal()}; Path=/; Max-Age={int(COOKIE_LIFE.total_seconds())}"
         facts = {"base": urlsplit(self.url).path, "link": link, "sign_in": urlsplit(link).netloc}

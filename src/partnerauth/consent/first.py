@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -50,8 +50,12 @@ log = logging.getLogger("partnerauth.consent")
 
 PERMISSION_MISSING = frozenset({65001, 650057})
 """The application may not ask for this API: another one that it may ask for can show the evidence instead."""
-
-
+NOT_THERE = PERMISSION_MISSING | {500011, 650052}
+"""The same, or the tenant knows nothing of the API."""
+ALONE = (
+    "Where the application may ask for Referrals alone, ask for consent by that API: --reach referrals, or the setting "
+    "`reach`."
+)
 KEPT_FOR_LATER = (
     "The sign-in is not lost: what came of it lies sealed for a day, and `partnerauth consent` or `renew` finishes it."
 )
@@ -59,9 +63,19 @@ WHO = ("openid", "profile")
 """The scopes by which an id_token tells who signed in: without `profile`, one of version 2.0 has no object id."""
 
 
-def judging(cloud: Cloud) -> list[Resource]:
-    """The APIs whose tokens tell how a person signed in; Referrals for an application that may ask for no other."""
-    return [cloud.apis[api] for api in (Api.PARTNER_CENTER, Api.REFERRALS) if api in cloud.apis]
+def judging(cloud: Cloud, named: Collection[Resource] = ()) -> list[Resource]:
+    """The APIs whose tokens tell how a person signed in; Referrals for an application that may ask for no other.
+
+    Those that are `named` come first.
+    """
+    apis = [cloud.apis[api] for api in (Api.PARTNER_CENTER, Api.REFERRALS) if api in cloud.apis]
+    return sorted(apis, key=lambda api: api not in named)
+
+
+def advise(error: PartnerAuthError) -> None:
+    """Say how else to ask for consent, where it was refused since the application may not ask for that API."""
+    if error.code in NOT_THERE:
+        error.hint = f"{error.hint} {ALONE}".lstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +108,11 @@ class FirstConsent:
         raises; then nothing is kept. Where the judgement cannot be made now (`Unreachable`, `StoreFailed`), what the
         person left lies sealed for a day, and `finish` makes it.
         """
-        code = ticket.claim(answer, self.clock.now())
+        try:
+            code = ticket.claim(answer, self.clock.now())
+        except PartnerAuthError as error:
+            advise(error)
+            raise
         expected = Expected(ticket.authority, ticket.expected_tenant, ticket.expected_person)
 
         def redeem() -> Flow[Redeemed]:

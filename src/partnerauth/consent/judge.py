@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from partnerauth.cloud import Dialect, Resource
-from partnerauth.consent.first import FirstConsent, Kept
+from partnerauth.consent.first import FirstConsent, Kept, judging
 from partnerauth.consent.grants import Granted, read_grants
 from partnerauth.consent.invitation import Invitation, Invitations, Purpose
 from partnerauth.consent.problems import told, unjudged
@@ -39,7 +39,7 @@ class Judge:
 
     def consented(self, visit: Visit, fields: Mapping[str, str]) -> Flow[Mapping[str, Any]]:
         """What came of a consent. A refusal is told, and never raised."""
-        first = replace(self.first, replacing=visit.purpose is Purpose.REPLACE)
+        first = replace(self.first, replacing=visit.purpose is Purpose.REPLACE, apis=self.asked(visit))
         spent: Invitation | None = None
         try:
             if visit.purpose is Purpose.ADMIN:
@@ -81,6 +81,10 @@ class Judge:
             "grants": [one.facts() for one in found],
             "unread": unread,
         }
+
+    def asked(self, visit: Visit) -> list[Resource]:
+        """The APIs that its consent is asked and judged by, in that order."""
+        return judging(self.first.book.cloud, self.tried(visit).values())
 
     def tried(self, visit: Visit) -> Mapping[str, Resource]:
         """The APIs that its consent is tried at, by name."""

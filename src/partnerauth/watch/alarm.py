@@ -16,6 +16,8 @@ class Cause(Enum):
 
     LOST = "lost"
     """The consent is expired or revoked."""
+    OVERWRITTEN = "overwritten"
+    """Another tool wrote a token over the consent, and that one is refused."""
     SUSPENDED = "suspended"
     """The consent opens nothing for now, for a cause outside of it."""
     MFA = "mfa"
@@ -106,6 +108,7 @@ class Notice:
 
 TITLES = {
     Cause.LOST: "A consent is lost",
+    Cause.OVERWRITTEN: "A consent was written over",
     Cause.SUSPENDED: "A consent is suspended",
     Cause.MFA: "A token no longer shows MFA",
     Cause.ENDING: "A consent ends soon",

@@ -20,6 +20,7 @@ SILENCE = timedelta(days=14)
 CONSENT = "Let an admin agent run `partnerauth consent` again."
 LOOK = "Look at the log of `partnerauth watch`, and run `partnerauth renew --all` by hand."
 EXEMPT = "Let the person consent again before that day; renewing does not help against this policy."
+THEIRS = "Find out which other tool writes there: it must have the same application and a sign-in with MFA."
 ROTATE = "Run `partnerauth credential rotate`, or add a new secret or certificate by hand; the consents stay good."
 
 
@@ -91,6 +92,21 @@ class Lookout:
                 ends=end.at,
                 consentable=True,
             )
+
+    def over_adoption(self, tenant: str, username: str, refusal: PartnerAuthError) -> Iterator[Alarm]:
+        """That another tool wrote a token over a consent, and it is refused."""
+        row = REFUSALS.get(refusal.code) if isinstance(refusal.code, int) else None
+        yield Alarm(
+            Cause.OVERWRITTEN,
+            tenant,
+            f"another tool wrote a token over the consent of {username or tenant}, which is refused: {refusal.message}",
+            (row.actor if row else Actor.PERSON).value,
+            f"{CONSENT} {THEIRS}",
+            tenant,
+            username,
+            str(refusal.code or type(refusal).__name__),
+            consentable=True,
+        )
 
     def over_credentials(
         self, application: str, credentials: Sequence[CredentialEnd], now: datetime

@@ -61,6 +61,17 @@ class Teller:
     link: Callable[[Alarm], Hidden]
     perform: Callable[[Flow[None]], None]
 
+    def told(self, cause: Cause) -> list[Alarm]:
+        """The alarms of a cause that were told and are not over, as far as is remembered."""
+        found: list[Alarm] = []
+
+        def look(records: Records) -> dict[str, Record | None]:
+            found[:] = [one.alarm for one in records.values() if one.alarm.cause is cause and not one.over]
+            return {}
+
+        self.shared.change(look)
+        return found
+
     def tell(
         self, alarms: Iterable[Alarm], now: datetime, seen: Callable[[Alarm], bool], *, blind: bool = False
     ) -> Iterator[Telling]:

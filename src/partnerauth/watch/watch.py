@@ -21,7 +21,9 @@ from partnerauth.consent.plan import Due, Plan, by_deadline
 from partnerauth.consent.renewal import Lost, NotReached, Renewed
 from partnerauth.errors import NoConsent, PartnerAuthError, StoreCorrupt, StoreFailed, Unreachable
 from partnerauth.flow import run
+from partnerauth.oauth.codes import Mark
 from partnerauth.oauth.credential_end import CredentialEnd, last_end
+from partnerauth.oauth.refusals import mark_of
 from partnerauth.stores.store import OrderingStore
 from partnerauth.watch.ages import Ages
 from partnerauth.watch.alarm import Alarm, Cause
@@ -48,6 +50,13 @@ class Event:
     name: str
     at: datetime
     facts: dict[str, Any] = field(default_factory=dict)
+
+
+class Left(NamedTuple):
+    """What another tool left, by its version (nothing where it is to be tried again), and why it is refused."""
+
+    version: str
+    refusal: PartnerAuthError
 
 
 class Look(NamedTuple):
@@ -110,9 +119,11 @@ class Watch:
         self._ages = Ages(self.clock)
         self._store_failing: float | None = None
         self._beaten: float | None = None
-        tenant = self.sweep.user.tenant
-        self._tenants = {tenant.lower()} if GUID.fullmatch(tenant) else set()
-        """Whose consents there were when last looked."""
+        tenant = self.sweep.user.tenant.lower()
+        self._known = {tenant: ""} if GUID.fullmatch(tenant) else {}
+        """The tenants that have a consent, or had one when last looked, and who consented."""
+        self._refused: dict[str, Left] | None = None
+        """What another tool left in place of a consent, and was refused; None before the first look."""
 
     def stay(self) -> bool:
         """Go on until told to stop, or until the settings have changed; says whether they have.
@@ -142,7 +153,8 @@ class Watch:
         try:
             self._finish_left()
             done.looks = self.look(done.failures)
-            done.looks += [self._look(consent) for consent in self._adopted({one.tenant for one in done.consents})]
+            done.looks += [self._look(consent) for consent in self._adopted(done.consents)]
+            done.failures += [left.refusal for left in (self._refused or {}).values()]
             self._mend(done)
         except StoreFailed as failure:
             store = failure
@@ -163,25 +175,40 @@ class Watch:
             damages.extend(damaged)
         return [self._look(consent) for consent in consents]
 
-    def _adopted(self, listed: set[str]) -> Iterator[Consent]:
+    def _adopted(self, listed: Sequence[Consent]) -> Iterator[Consent]:
         """The consents of tenants that are listed no more: another tool may have left a token in their place.
 
-        Such a token is judged once, unless nobody answers. Raises `StoreFailed`.
+        Such a token is judged once, unless nobody answers or the cause is beside it. Raises `StoreFailed`.
         """
-        gone, self._tenants = self._tenants - listed, self._tenants | listed
+        if self._refused is None:
+            self._known |= {alarm.tenant: alarm.username for alarm in self.teller.told(Cause.OVERWRITTEN)}
+            self._refused = {}
+        self._known |= {consent.tenant: consent.username for consent in listed}
+        gone = self._known.keys() - {consent.tenant for consent in listed}
+        former, self._refused = self._refused, {}
         for tenant in sorted(gone):
+            before = former.get(tenant)
+            user = replace(self.sweep.user, tenant=tenant)
             try:
-                adopted = run(replace(self.sweep.user, tenant=tenant).consent(), self.sweep.send, self.pause)
+                there = run(user.book.foreign(tenant), self.sweep.send, self.pause)
+                if before is not None and there is not None and there.version == before.version:
+                    self._refused[tenant] = before
+                    continue
+                adopted = run(user.consent(), self.sweep.send, self.pause)
             except (StoreCorrupt, Unreachable):
-                continue
+                if before is not None:
+                    self._refused[tenant] = before
             except NoConsent:
-                self._tenants.discard(tenant)
+                del self._known[tenant]
             except StoreFailed:
                 raise
             except PartnerAuthError as failure:
-                self._tenants.discard(tenant)
-                self._say("not-kept", tenant=tenant, error=failure.message, hint=failure.hint)
+                beside = failure.code is not None and mark_of(failure) is Mark.SUSPENDED
+                self._refused[tenant] = Left("" if beside or there is None else there.version, failure)
+                if before is None or before.refusal.code != failure.code:
+                    self._say("not-kept", tenant=tenant, error=failure.message, hint=failure.hint)
             else:
+                self._known[tenant] = adopted.username
                 self._say("kept", tenant=tenant, user=adopted.username)
                 yield adopted
 
@@ -252,6 +279,8 @@ class Watch:
         whole = listed and not any(isinstance(failure, StoreCorrupt) for failure in done.failures)
         for look in done.looks:
             alarms.extend(self.lookout.over_consent(look.due.consent, look.now))
+        for tenant, left in (self._refused or {}).items():
+            alarms.extend(self.lookout.over_adoption(tenant, self._known[tenant], left.refusal))
         known = done.credentials is not None
         alarms.extend(self.lookout.over_credentials(application, done.credentials or (), now))
         if store is not None and self._store_failing is not None and ticks - self._store_failing >= self.store_patience:
@@ -260,6 +289,8 @@ class Watch:
         def seen(alarm: Alarm) -> bool:
             if alarm.cause is Cause.STORE:
                 return store is None
+            if alarm.cause is Cause.OVERWRITTEN and alarm.tenant in self._known:
+                return whole and any(look.due.consent.tenant == alarm.tenant for look in done.looks)
             return known if alarm.cause is Cause.CREDENTIAL else whole
 
         for telling in self.teller.tell(alarms, now, seen, blind=not listed):

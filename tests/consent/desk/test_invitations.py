@@ -6,7 +6,7 @@ from partnerauth.consent.invitation import Purpose
 from partnerauth.emulator.default import ADMIN_AGENT, JOHN
 from partnerauth.messages import Request
 from tests.consent.guest import Guest, administrator, asked, bring_back, desk_of, said, title
-from tests.consent.partner import REPLY, Partner
+from tests.consent.partner import REFERRALS, REPLY, Partner
 
 
 def test_an_invitation_leads_one_person_to_one_consent(partner: Partner, guest: Guest) -> None:
@@ -25,6 +25,16 @@ def test_an_invitation_leads_one_person_to_one_consent(partner: Partner, guest: 
     used = Guest(partner, guest.desk).get(link)
     assert (used.status, title(used)) == (410, "This invitation cannot be used")
     assert "has been used already" in said(used)
+
+
+def test_consent_is_asked_by_the_api_that_the_invitation_names(partner: Partner, guest: Guest) -> None:
+    """So that an application that may ask for Referrals alone is not refused."""
+    sign_in = guest.start(guest.get(guest.invited(apis=["referrals"])))
+    page = guest.come_back(partner.browse(sign_in))
+
+    assert asked(sign_in)["resource"] == REFERRALS.identifier
+    assert [request.fields["resource"] for request in partner.asked] == [REFERRALS.identifier] * 2
+    assert title(page) == "Consent kept"
 
 
 def test_looking_at_an_invitation_does_not_burn_it(partner: Partner, guest: Guest) -> None:
