@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from partnerauth.emulator import default
-from tests.clients import matrix
+from tests.clients import matrix, msal_browser
 from tests.needs import could_not_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +34,15 @@ mfa = true
 [[registrations]]
 id = "{default.WEB_APP}"
 certificates = ["certificate.pem"]
+
+[[registrations]]
+id = "{msal_browser.CLIENT}"
+name = "A page"
+tenant = "contoso.com"
+redirects.spa = ["http://localhost/answer.html", "http://localhost/left.html"]
+redirects.web = ["http://localhost/web/answer.html"]
+permissions = {{ graph = ["User.Read"] }}
+admin_consent = true
 
 [[vaults]]
 name = "contoso"

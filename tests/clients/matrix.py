@@ -14,6 +14,7 @@ MODULES = (
     "azure_keyvault_keys",
     "azure_keyvault_keys_aio",
     "msal_node",
+    "msal_browser",
     "azure_identity_node",
     "azure_keyvault_node",
     "graph_node",

@@ -337,7 +337,7 @@ def test_pages_keep_to_themselves(browser: Browser) -> None:
     assert (page.header("X-Frame-Options"), page.header("Cache-Control")) == ("DENY", "no-store, no-cache")
     cookies = [value for name, value in page.headers if name == "Set-Cookie"]
     assert all(cookie.startswith("__Host-") for cookie in cookies)
-    assert all(cookie.endswith("; Path=/; Secure; HttpOnly; SameSite=Lax") for cookie in cookies)
+    assert all(cookie.endswith("; Path=/; Secure; HttpOnly; SameSite=None") for cookie in cookies)
     assert "<label for=" in browser.text
 
 

@@ -1,6 +1,9 @@
 """Browsers and their cookies: which browser a visit belongs to, and who is signed in in it.
 
-Both cookies are `__Host-` ones, so that no other host and no plain HTTP can set them (RFC 6265bis 4.1.3.2).
+Both cookies are `__Host-` ones, so that no other host and no plain HTTP can set them (RFC 6265bis 4.1.3.2). They go
+along to a hidden frame in a page of another site, where single-page applications sign in silently; a form that changes
+anything also carries the name of its visit.
+Source: MSAL for JavaScript, issue 1037 (the cookies of the service).
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from partnerauth.emulator.entra.turn import Later, Turn
 from partnerauth.messages import Response
 
 BROWSER, SESSION = "__Host-emulated-browser", "__Host-emulated-session"
-ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Lax"
+ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=None"
 SESSION_LIFETIME = timedelta(hours=24)
 COOKIE_BYTES = 32
 

@@ -112,6 +112,8 @@ class Attempt:
         code = self.turn.ledger.codes.get(digest(text))
         if not text.startswith(PREFIX):
             raise Denied(9002313, "Invalid request. Request is malformed or invalid: the code is not one of ours.")
+        if code is not None and code.client == registration.id:
+            self._check_origin(code.platform, bool(code.challenge))
         acr = proven(self.turn, self.where, registration, self.asked, code.platform if code else "")
         if code is None:
             raise Denied(70000, "The provided value for the 'code' parameter is not valid.")
@@ -132,7 +134,6 @@ class Attempt:
         if not _verified(code, grant):
             code.spent = True
             raise Denied(501481, "The Code_Verifier does not match the code_challenge supplied in the request.")
-        self._check_origin(code.platform, bool(code.challenge))
         words, wanted = self._wanted(code.wanted)
         if self.asked.resource and code.wanted and wanted and wanted.api != code.wanted[0].api and self._v1:
             raise Denied(
@@ -159,6 +160,8 @@ class Attempt:
     def _for_refresh_token(self, registration: Registration, grant: RefreshToken) -> Issued:
         text, now = grant.token.reveal(), self.turn.now
         record = self.turn.ledger.refresh_tokens.get(digest(text))
+        if record is not None and record.client == registration.id:
+            self._check_origin(record.platform, with_challenge=True)
         acr = proven(self.turn, self.where, registration, self.asked, record.platform if record else "")
         if not text.startswith(PREFIX):
             raise Denied(9002313, "Invalid request. Request is malformed or invalid: the token is not one of ours.")
@@ -169,7 +172,6 @@ class Attempt:
             raise Denied(70000, "The refresh token was issued to another client.")
         _, _, person = appearing(self.turn.world, record.who, Place("organizations", None, self.where.cloud))
         check_refresh(self.turn, record, person)
-        self._check_origin(record.platform, with_challenge=True)
         words, wanted = self._wanted((record.wanted,) if record.wanted else ())
         if not self.asked.scope and not self._v1:
             words = record.words
@@ -260,7 +262,7 @@ class Attempt:
                          " via cross-origin requests.")  # fmt: skip
         if platform != "spa" and origin:
             raise Denied(9002326, "Cross-origin token redemption is permitted only for the 'Single-Page Application'"
-                         " client-type.")  # fmt: skip
+                         f" client-type. Request origin: '{shown(origin)}'.")  # fmt: skip
         if platform == "spa" and not with_challenge:
             raise Denied(
                 9002325, "Proof Key for Code Exchange is required for cross-origin authorization code redemption."

@@ -13,6 +13,7 @@ from partnerauth.emulator.entra.directory import place
 from partnerauth.emulator.entra.issue import v1_issuer
 from partnerauth.emulator.entra.ledger import Session
 from partnerauth.emulator.entra.pages import signed_out_page
+from partnerauth.emulator.entra.redirects import platform_of
 from partnerauth.emulator.entra.turn import Later, Turn
 from partnerauth.messages import Response
 
@@ -44,7 +45,7 @@ def _back(turn: Turn, fields: dict[str, str]) -> str:
     """Where to go afterwards, with the state; nowhere for an address that no application (or not that one) has."""
     wanted, client = fields.get(BACK, ""), fields.get("client_id", "").lower()
     known = (one for name, one in turn.world.registrations.items() if client in ("", name))
-    if not wanted.startswith(("https://", "http://")) or not any(wanted in one.platforms for one in known):
+    if not wanted.startswith(("https://", "http://")) or all(platform_of(one, wanted) is None for one in known):
         return ""
     if not fields.get("state"):
         return wanted

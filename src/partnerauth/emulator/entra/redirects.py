@@ -28,19 +28,27 @@ def chosen(registration: Registration, asked: str, dialect: Dialect) -> tuple[st
         if dialect is Dialect.V2:
             raise Denied(900971, "No reply address provided.")
         return next(iter(registration.platforms.items()))
-    if asked in registration.platforms:
-        return asked, registration.platforms[asked]
-    wanted = _parts(asked) if len(asked) <= LONGEST else None
-    if wanted and wanted.hostname in LOOPBACK:
-        for uri, platform in registration.platforms.items():
-            if _same_but_port(wanted, _parts(uri)):
-                return asked, platform
+    platform = platform_of(registration, asked)
+    if platform is not None:
+        return asked, platform
     raise Denied(
         50011,
         f"The redirect URI '{shown(asked)}' specified in the request does not match the redirect URIs configured for"
         f" the application '{registration.id}'. Make sure the redirect URI sent in the request matches one added to the"
         " application.",
     )
+
+
+def platform_of(registration: Registration, asked: str) -> str | None:
+    """The platform of a redirect URI of the registration, whose port does not count on a loopback address."""
+    if asked in registration.platforms:
+        return registration.platforms[asked]
+    wanted = _parts(asked) if len(asked) <= LONGEST else None
+    if wanted and wanted.hostname in LOOPBACK:
+        for uri, platform in registration.platforms.items():
+            if _same_but_port(wanted, _parts(uri)):
+                return platform
+    return None
 
 
 def shown_as_text(redirect: str, *, everywhere: bool) -> bool:
