@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import click
@@ -44,12 +45,15 @@ def control(
 
 
 def ask(method: str, path: str, value: Any, control: str | None, ca: str | None, key_file: str | None) -> Any:
-    """The JSON that the control API answers. Raises `Misconfigured` with what it says against the request."""
+    """The JSON that the control API answers.
+
+    Raises `Misconfigured` with what it says against the request; `Unreachable` where there is none.
+    """
     from partnerauth.carriers.pooled import SyncCarrier
     from partnerauth.carriers.trust import Trust
     from partnerauth.cli.emulated import kept_in
     from partnerauth.cli.emulator import PORT
-    from partnerauth.errors import Misconfigured
+    from partnerauth.errors import Misconfigured, Unreachable
     from partnerauth.messages import Request
 
     url = (control or f"https://localhost:{PORT}/_emulator").rstrip("/") + "/" + path.removeprefix("/")
@@ -60,7 +64,12 @@ def ask(method: str, path: str, value: Any, control: str | None, ca: str | None,
         from partnerauth.serving.guard import key_from
 
         request = request.having(("Authorization", f"Bearer {key_from(key_file).reveal()}"))
-    carrier = SyncCarrier(Trust(ca or kept_in(None) / "ca.pem"))
+    trusted = ca or kept_in(None) / "ca.pem"
+    if not ca and not os.path.exists(trusted):
+        raise Unreachable(
+            "no emulator was ever started here", hint="Start one: partnerauth emulator. Of one elsewhere give --ca."
+        )
+    carrier = SyncCarrier(Trust(trusted))
     try:
         response = carrier.send(request)
     finally:
