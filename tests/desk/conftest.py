@@ -142,9 +142,9 @@ REFUSED = "Failed to load resource: the server responded with a status of"
 
 
 @contextlib.contextmanager
-def window(browser: Browser, **ways: Any) -> Iterator[Page]:
-    """A window without any cookies."""
-    with chromium.window(browser, remarks=[REFUSED], **ways) as page:
+def window(browser: Browser, *remarks: str, **ways: Any) -> Iterator[Page]:
+    """A window without any cookies; the browser may also make these `remarks`."""
+    with chromium.window(browser, remarks=[REFUSED, *remarks], **ways) as page:
         yield page
 
 

@@ -13,6 +13,9 @@ from tests.stores.conftest import _postgresql, key, open_postgres, postgresql
 
 __all__ = ["_postgresql", "key", "open_postgres", "postgresql"]
 
+GONE = "Failed to load resource: net::"
+"""What a browser says that asks for a page's icon or style when the replica that it had the page from is gone."""
+
 
 @pytest.fixture
 def replicas(open_postgres: Callable[[], PostgresStore]) -> tuple[PostgresStore, PostgresStore]:
@@ -28,7 +31,7 @@ def test_the_other_replica_receives_the_post(
     house.store = mine
     link = house.invite(username=ADMIN_AGENT)
 
-    with window(browser) as page:
+    with window(browser, GONE) as page:
         with house.open(house.desk(mine)):
             page.goto(link)
             page.get_by_role("button", name="Sign in and consent").click()
