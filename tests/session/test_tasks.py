@@ -131,8 +131,8 @@ class SlowLock:
         self.held = True
 
     def attempt(self) -> bool:
-        """Never asked."""
-        raise NotImplementedError
+        """A session waits for it."""
+        raise AssertionError("a session does not merely try")
 
     def release(self) -> None:
         """Give it back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -46,7 +47,7 @@ def identity(kind: str, authority: Authority, application: Application, dialect:
     )
 
 
-class Standalone:
+class Standalone(ABC):
     """A source that needs nothing from a store: it asks with the same grant each time."""
 
     __slots__ = ()
@@ -61,9 +62,9 @@ class Standalone:
         """The cloud it signs in to."""
         return self.authority.cloud
 
+    @abstractmethod
     def grant(self) -> Grant:
         """What it asks with."""
-        raise NotImplementedError
 
     def flight(self, resource: Resource) -> Flow[str]:
         """The identity, and the resource."""
