@@ -12,7 +12,8 @@ from partnerauth.emulator.clock import WorldClock
 from partnerauth.errors import InvalidClient, Unreachable
 from partnerauth.messages import Response
 from partnerauth.oauth.sources import AppOnly
-from partnerauth.session import AGAIN, EARLY, Session
+from partnerauth.session import Session
+from partnerauth.shelving import AGAIN, EARLY
 from tests.session.service import GRAPH, PARTNER_CENTER, SignIn, application_at, minutes, token_of
 
 

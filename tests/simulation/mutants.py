@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from partnerauth import session
 from partnerauth.consent import book, first, user
 from partnerauth.consent.book import ConsentBook
 from partnerauth.consent.consent import Consent, State
@@ -22,6 +21,7 @@ from partnerauth.oauth.codes import Mark
 from partnerauth.oauth.evidence import Evidence, Mfa, read_access_token
 from partnerauth.oauth.refusals import mark_of
 from partnerauth.oauth.tokens import TokenSet
+from partnerauth.shelving import Shelving
 from partnerauth.stores.store import Entry
 
 
@@ -160,7 +160,7 @@ MUTANTS = [
     Mutant("any sign-in counts as one with MFA", first, "read_access_token", _sure, ("2",)),
     Mutant("the store is not tried for half a minute", user, "STORE_PAUSES", (), ("5",)),
     Mutant("everybody spends at once", ConsentBook, "lock", lambda *_: _Open(), ("flight",)),
-    Mutant("the shelf is never looked at", session._Shelving, "_shelved", lambda *_: None, ("flight",)),
+    Mutant("the shelf is never looked at", Shelving, "_shelved", lambda *_: None, ("flight",)),
     Mutant("earlier tokens are tried after a revocation", user, "mark_of", _any_refusal_is_a_reason, ("7", "8")),
     Mutant("a slot is never cleared", FirstConsent, "_clear", _uncleared, ("2",)),
     Mutant("what is set aside keeps its earlier tokens", Consent, "alone", lambda consent: consent, ("7",)),

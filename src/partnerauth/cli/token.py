@@ -53,7 +53,7 @@ def token(settings: Settings, api: str, kind: str, output: str) -> None:
 def _remember(settings: Settings, tokens: TokenSet, printed: str) -> None:
     """Let the next run of the same command print the same, where files are all that this one asked."""
     from partnerauth.cli.again import remember
-    from partnerauth.session import used_until
+    from partnerauth.shelving import used_until
     from partnerauth.stores.file import FileStore
     from partnerauth.stores.key import KeyFile
 

@@ -11,7 +11,8 @@ from partnerauth.hidden import Hidden
 from partnerauth.messages import Request, Response
 from partnerauth.oauth.evidence import read_access_token
 from partnerauth.oauth.tokens import TokenSet
-from partnerauth.session import LOOK, AsyncSession, Session
+from partnerauth.session import AsyncSession, Session
+from partnerauth.shelving import LOOK
 from tests.consent.partner import PARTNER_CENTER, Partner
 from tests.stores.embedded import file_store
 
